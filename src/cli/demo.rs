@@ -1,0 +1,73 @@
+//! `openbell demo`: the monitor on the made-up exchange, with a store that is thrown away.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+
+use crate::calendar::Calendars;
+use crate::cli::exit::Done;
+use crate::cli::monitor::{Stage, demand_terminal, watch};
+use crate::cli::session::{Globals, Session, block_on};
+use crate::config::Config;
+use crate::engine::{Engine, EngineHandle, Setup, open_provider};
+use crate::host::{Clock, LogRing, start_log};
+use crate::pipeline::Ranks;
+use crate::provider::PROVIDERS;
+use crate::provider::sim::{SYMBOLS, opening_time};
+use crate::store::{Creation, Sqlite};
+
+/// Runs the demo until somebody quits; what it stored is thrown away.
+pub(crate) fn run(globals: &Globals) -> Result<Done> {
+    demand_terminal("openbell screen --demo")?;
+    let session = Session::new(globals)?;
+    let clock = Clock::scaled(opening_time(), 1.0);
+    let (log, _sink) = start_log(None, session.config.section("log").text("level"), clock.clone())?;
+    let folder = Throwaway::new()?;
+    block_on(async {
+        let (engine, handle, calendars) = start(&session.config, &clock, log, &folder).await?;
+        watch(Stage { engine, handle, calendars, config: session.config.clone(), clock: clock.clone() }).await
+    })
+}
+
+/// A folder that is gone at the end.
+pub(crate) struct Throwaway(std::path::PathBuf);
+
+impl Throwaway {
+    pub(crate) fn new() -> Result<Self> {
+        let mut path = std::env::temp_dir();
+        path.push(format!("openbell-demo-{}", std::process::id()));
+        std::fs::create_dir_all(&path).with_context(|| format!("make {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Throwaway {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Starts an engine on the made-up exchange.
+pub(crate) async fn start(
+    config: &Config,
+    clock: &Clock,
+    log: LogRing,
+    folder: &Throwaway,
+) -> Result<(Engine, EngineHandle, Arc<Calendars>)> {
+    let spec = PROVIDERS.iter().find(|spec| spec.name == "sim").context("this build has no made-up exchange")?;
+    let store = Sqlite::open(&folder.0.join("demo.db"), Creation::IfEmpty, Ranks::new(vec!["sim".to_owned()]))?;
+    let calendars = Arc::new(Calendars::embedded());
+    let setup = Setup {
+        store: Arc::new(store),
+        config: config.clone(),
+        clock: clock.clone(),
+        calendars: Arc::clone(&calendars),
+        providers: vec![open_provider(spec, config, clock)],
+        log,
+        symbols: SYMBOLS.iter().filter_map(|symbol| symbol.parse().ok()).collect(),
+        simulated: true,
+        records: true,
+    };
+    let (engine, handle) = Engine::start(setup).await?;
+    Ok((engine, handle, calendars))
+}

@@ -1,0 +1,40 @@
+//! `openbell run`: the engine without a screen, in the foreground.
+
+use anyhow::Result;
+
+use crate::cli::exit::Done;
+use crate::cli::monitor::stop;
+use crate::cli::session::{Globals, Session, block_on};
+use crate::host::shutdown_signal;
+use crate::request::EngineEvent;
+use crate::store::Creation;
+
+/// Records until a signal comes.
+pub(crate) fn run(globals: &Globals) -> Result<Done> {
+    let session = Session::new(globals)?;
+    let _lock = session.lock()?;
+    let store = session.open_store(Creation::IfEmpty)?;
+    let (log, _sink) = session.start_log(&session.clock)?;
+    block_on(async {
+        let (engine, mut handle, _) = session.start_engine(store, log, true).await?;
+        eprintln!("openbell: recording into {} (pid {})", session.store_url, std::process::id());
+        let signal = shutdown_signal();
+        tokio::pin!(signal);
+        let ended = loop {
+            tokio::select! {
+                signal = &mut signal => break signal,
+                Some(event) = handle.events.recv() => tell(&event),
+            }
+        };
+        eprintln!("openbell: ending");
+        stop(engine).await;
+        ended.map(|_| Done::Yes)
+    })
+}
+
+/// Lines of the log that somebody at the prompt should see.
+fn tell(event: &EngineEvent) {
+    if let EngineEvent::Log(line) = event {
+        eprintln!("{} {:5} {}", line.time.format("%Y-%m-%dT%H:%M:%SZ"), line.level_name(), line.message);
+    }
+}

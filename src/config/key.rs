@@ -1,0 +1,130 @@
+//! What a key of the config file is: everything that is said of it is said here.
+
+/// One key: its name, a sentence for the example file, its default as TOML text, and what it may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySpec {
+    pub name: &'static str,
+    pub sentence: &'static str,
+    pub default: &'static str,
+    pub kind: KeyKind,
+}
+
+/// What a key may hold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum KeyKind {
+    Text,
+    /// `http`, `https`, `ws`, `wss` or `sim`.
+    Url,
+    Flag,
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    Choice(&'static [&'static str]),
+    TextList,
+    /// Never printed.
+    Secret,
+}
+
+/// A table of the config file.
+#[derive(Clone, Copy, Debug)]
+pub struct SectionSpec {
+    /// With dots, as in `provider.yahoo`.
+    pub name: &'static str,
+    pub sentence: &'static str,
+    pub keys: &'static [KeySpec],
+}
+
+pub const STORE: SectionSpec = SectionSpec {
+    name: "store",
+    sentence: "Where bars are kept.",
+    keys: &[KeySpec {
+        name: "url",
+        sentence: "The store: sqlite:relative/path, sqlite:/absolute/path; empty is openbell.db in the data folder.",
+        default: "\"\"",
+        kind: KeyKind::Text,
+    }],
+};
+
+pub const WATCHLIST: SectionSpec = SectionSpec {
+    name: "watchlist",
+    sentence: "What a new store watches; afterwards the list lives in the store (keys a and d).",
+    keys: &[KeySpec {
+        name: "symbols",
+        sentence: "Symbols of a new store, in this order.",
+        default: "[\"AAPL\", \"MSFT\", \"NVDA\", \"SPY\", \"VOD:XLON\", \"BTC-USD\", \"ETH-USD\", \"EUR/USD\"]",
+        kind: KeyKind::TextList,
+    }],
+};
+
+pub const SCREEN: SectionSpec = SectionSpec {
+    name: "screen",
+    sentence: "How the monitor looks.",
+    keys: &[
+        KeySpec {
+            name: "layout",
+            sentence: "Which panes are shown at the start: overview, watchlist or operations.",
+            default: "\"overview\"",
+            kind: KeyKind::Choice(&["overview", "watchlist", "operations"]),
+        },
+        KeySpec {
+            name: "theme",
+            sentence: "Colours: dark, light or plain (none).",
+            default: "\"dark\"",
+            kind: KeyKind::Choice(&["dark", "light", "plain"]),
+        },
+        KeySpec {
+            name: "mouse",
+            sentence: "Whether the terminal's mouse is captured (then it selects no text).",
+            default: "false",
+            kind: KeyKind::Flag,
+        },
+        KeySpec {
+            name: "frames_per_second",
+            sentence: "How often market changes are drawn at most; keys are drawn at once.",
+            default: "4",
+            kind: KeyKind::Integer { min: 1, max: 4 },
+        },
+    ],
+};
+
+pub const SOURCES: SectionSpec = SectionSpec {
+    name: "sources",
+    sentence: "Which source is believed.",
+    keys: &[
+        KeySpec {
+            name: "rank",
+            sentence: "Best first: a bar of a better source replaces that of a worse one, never the other way round.",
+            default: "[\"coinbase\", \"yahoo\", \"sim\"]",
+            kind: KeyKind::TextList,
+        },
+        KeySpec {
+            name: "stale_after_s",
+            sentence: "Seconds beyond the declared delay after which an unconfirmed price is called stale.",
+            default: "60",
+            kind: KeyKind::Integer { min: 5, max: 86_400 },
+        },
+    ],
+};
+
+pub const CALENDAR: SectionSpec = SectionSpec {
+    name: "calendar",
+    sentence: "Days that the built-in calendars do not know.",
+    keys: &[KeySpec {
+        name: "days",
+        sentence: "A file of your own closures, early closes and openings; empty is calendar.toml beside this file, if there.",
+        default: "\"\"",
+        kind: KeyKind::Text,
+    }],
+};
+
+pub const LOG: SectionSpec = SectionSpec {
+    name: "log",
+    sentence: "What is logged to the state folder and to the logs pane.",
+    keys: &[KeySpec {
+        name: "level",
+        sentence: "error, warn, info, debug or trace.",
+        default: "\"info\"",
+        kind: KeyKind::Choice(&["error", "warn", "info", "debug", "trace"]),
+    }],
+};

@@ -1,0 +1,128 @@
+//! The configuration as meant: every key has a value.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use secrecy::SecretString;
+
+use crate::config::key::{KeyKind, SectionSpec};
+use crate::config::raw::RawConfig;
+
+/// Every section with every key, after defaults and checks.
+#[derive(Clone, Debug)]
+pub struct Config {
+    sections: BTreeMap<String, Section>,
+    pub secrets: Secrets,
+}
+
+/// One table: what is not typed has its default.
+#[derive(Clone, Debug, Default)]
+pub struct Section {
+    name: String,
+    values: BTreeMap<String, toml::Value>,
+}
+
+/// Keys to paid services. Printing one is not possible.
+#[derive(Clone, Default)]
+pub struct Secrets(BTreeMap<String, SecretString>);
+
+/// What the machine says, gathered by the caller.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// The environment, with `.env` beneath it.
+    pub environment: BTreeMap<String, String>,
+    /// Whether only its owner can read the config file.
+    pub file_is_private: bool,
+}
+
+impl Config {
+    /// Gives each key of `sections` its value: as typed, or its default.
+    pub fn resolve(raw: &RawConfig, sections: &[SectionSpec], facts: &Facts) -> Result<Self, String> {
+        let mut config = Self { sections: BTreeMap::new(), secrets: Secrets::default() };
+        for spec in sections {
+            let mut section = Section { name: spec.name.to_owned(), values: BTreeMap::new() };
+            for key in spec.keys {
+                let typed = raw.values.get(&(spec.name.to_owned(), key.name.to_owned()));
+                if key.kind == KeyKind::Secret {
+                    config.secrets.take(spec.name, typed, facts)?;
+                    continue;
+                }
+                section.values.insert(key.name.to_owned(), typed.cloned().unwrap_or_else(|| default_value(key.default)));
+            }
+            config.sections.insert(spec.name.to_owned(), section);
+        }
+        Ok(config)
+    }
+
+    /// The section of that name.
+    ///
+    /// # Panics
+    /// When no [`SectionSpec`] has the name: that is a mistake in this program, not in a file.
+    #[must_use]
+    pub fn section(&self, name: &str) -> &Section {
+        self.sections.get(name).unwrap_or_else(|| panic!("no section [{name}] is declared"))
+    }
+
+    /// Replaces a value: for options of the command line that stand above the file.
+    #[must_use]
+    pub fn with(mut self, section: &str, key: &str, value: impl Into<toml::Value>) -> Self {
+        let known = self.sections.get_mut(section).and_then(|s| s.values.get_mut(key));
+        *known.unwrap_or_else(|| panic!("no key {section}.{key} is declared")) = value.into();
+        self
+    }
+}
+
+fn default_value(text: &str) -> toml::Value {
+    text.parse::<toml::Value>().expect("a default is TOML: a test parses them all")
+}
+
+impl Section {
+    fn value(&self, key: &str) -> &toml::Value {
+        self.values.get(key).unwrap_or_else(|| panic!("no key {}.{key} is declared", self.name))
+    }
+
+    /// A text, choice or URL.
+    #[must_use]
+    pub fn text(&self, key: &str) -> &str {
+        self.value(key).as_str().expect("checked to be text")
+    }
+
+    #[must_use]
+    pub fn flag(&self, key: &str) -> bool {
+        self.value(key).as_bool().expect("checked to be a flag")
+    }
+
+    #[must_use]
+    pub fn integer(&self, key: &str) -> u64 {
+        self.value(key).as_integer().and_then(|n| u64::try_from(n).ok()).expect("checked to be a whole number from 0")
+    }
+
+    #[must_use]
+    pub fn list(&self, key: &str) -> Vec<String> {
+        let items = self.value(key).as_array().expect("checked to be a list");
+        items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+    }
+}
+
+impl Secrets {
+    fn take(&mut self, section: &str, typed: Option<&toml::Value>, facts: &Facts) -> Result<(), String> {
+        let Some(key) = typed.and_then(toml::Value::as_str).filter(|key| !key.is_empty()) else { return Ok(()) };
+        if !facts.file_is_private {
+            return Err(format!("[{section}] holds an api_key, but others can read the file: chmod 600 it, or use the environment"));
+        }
+        self.0.insert(section.to_owned(), SecretString::from(key.to_owned()));
+        Ok(())
+    }
+
+    /// The key of a section.
+    #[must_use]
+    pub fn get(&self, section: &str) -> Option<&SecretString> {
+        self.0.get(section)
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} secrets", self.0.len())
+    }
+}

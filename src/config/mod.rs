@@ -1,0 +1,16 @@
+//! Configuration: `RawConfig` is what was typed, `Config` is what it means. It reads no file and no environment.
+
+mod key;
+mod meaning;
+mod raw;
+mod example;
+mod store_url;
+
+pub use example::example;
+pub use key::{KeyKind, KeySpec, SectionSpec};
+pub use meaning::{Config, Facts, Secrets, Section};
+pub use raw::{ConfigError, RawConfig};
+pub use store_url::{StoreUrl, StoreUrlError};
+
+/// The sections that belong to no provider and no pane.
+pub const SECTIONS: &[SectionSpec] = &[key::STORE, key::WATCHLIST, key::SCREEN, key::SOURCES, key::CALENDAR, key::LOG];

@@ -1,0 +1,139 @@
+//! The config file as typed: every key with its place, checked against the keys that exist.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use thiserror::Error;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::config::key::{KeyKind, KeySpec, SectionSpec};
+
+/// What was typed: section and key to value. Nothing is defaulted yet.
+#[derive(Debug, Default)]
+pub struct RawConfig {
+    pub(crate) values: BTreeMap<(String, String), toml::Value>,
+}
+
+/// A mistake in a config file, with its place.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("line {line}, column {column}: {message}")]
+pub struct ConfigError {
+    pub line: usize,
+    pub column: usize,
+    pub message: String,
+}
+
+/// The deepest nesting that a section name has: `provider.yahoo`.
+const SECTION_DEPTH: usize = 2;
+
+impl RawConfig {
+    /// Reads `text` and checks each key against `sections`.
+    pub fn parse(text: &str, sections: &[SectionSpec]) -> Result<Self, ConfigError> {
+        let root = DeTable::parse(text).map_err(|error| {
+            let place = error.span().unwrap_or(0..0);
+            // The parser's message can quote the text around the mistake, which may be a key somebody typed.
+            ConfigError::at(text, &place, error.message().to_owned())
+        })?;
+        let mut raw = Self::default();
+        for (name, value) in root.get_ref() {
+            raw.take(text, sections, "", name, value)?;
+        }
+        Ok(raw)
+    }
+
+    fn take(
+        &mut self,
+        text: &str,
+        sections: &[SectionSpec],
+        above: &str,
+        name: &Spanned<std::borrow::Cow<'_, str>>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<(), ConfigError> {
+        let key = name.get_ref().as_ref();
+        let path = if above.is_empty() { key.to_owned() } else { format!("{above}.{key}") };
+        if let DeValue::Table(table) = value.get_ref()
+            && above.split('.').count() < SECTION_DEPTH
+        {
+            if !sections.iter().any(|section| section.name == path || section.name.starts_with(&format!("{path}."))) {
+                let near = nearest(&path, sections.iter().map(|section| section.name));
+                return Err(ConfigError::at(text, &name.span(), format!("there is no section [{path}]{near}")));
+            }
+            return table.iter().try_for_each(|(inner, value)| self.take(text, sections, &path, inner, value));
+        }
+        let spec = find(sections, above, key).ok_or_else(|| {
+            let near = nearest(key, sections.iter().filter(|s| s.name == above).flat_map(|s| s.keys).map(|k| k.name));
+            let place = if above.is_empty() { "at the top level".to_owned() } else { format!("in [{above}]") };
+            ConfigError::at(text, &name.span(), format!("there is no key '{key}' {place}{near}"))
+        })?;
+        let plain = plain_value(value.get_ref());
+        check(spec.kind, &plain).map_err(|message| ConfigError::at(text, &value.span(), format!("{path} {message}")))?;
+        self.values.insert((above.to_owned(), key.to_owned()), plain);
+        Ok(())
+    }
+}
+
+fn find(sections: &[SectionSpec], section: &str, key: &str) -> Option<&'static KeySpec> {
+    sections.iter().find(|s| s.name == section)?.keys.iter().find(|k| k.name == key)
+}
+
+fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> String {
+    known
+        .map(|name| (strsim::damerau_levenshtein(typed, name), name))
+        .min()
+        .filter(|(distance, name)| *distance <= name.len().max(3) / 2)
+        .map_or_else(String::new, |(_, name)| format!("; did you mean '{name}'?"))
+}
+
+fn plain_value(value: &DeValue<'_>) -> toml::Value {
+    match value {
+        DeValue::String(text) => toml::Value::String(text.to_string()),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or_else(|_| toml::Value::String(number.to_string()), toml::Value::Integer),
+        DeValue::Boolean(flag) => toml::Value::Boolean(*flag),
+        DeValue::Array(items) => toml::Value::Array(items.iter().map(|item| plain_value(item.get_ref())).collect()),
+        DeValue::Float(number) => toml::Value::String(number.to_string()),
+        DeValue::Datetime(time) => toml::Value::Datetime(*time),
+        DeValue::Table(_) => toml::Value::Table(toml::Table::new()),
+    }
+}
+
+/// Says what a key wants when `value` is not that.
+fn check(kind: KeyKind, value: &toml::Value) -> Result<(), String> {
+    let right = match kind {
+        KeyKind::Text | KeyKind::Secret => value.is_str(),
+        KeyKind::Url => value
+            .as_str()
+            .is_some_and(|url| url.split_once("://").is_some_and(|(scheme, rest)| SCHEMES.contains(&scheme) && !rest.is_empty())),
+        KeyKind::Flag => value.is_bool(),
+        KeyKind::Integer { min, max } => value.as_integer().is_some_and(|number| (min..=max).contains(&number)),
+        KeyKind::Choice(choices) => value.as_str().is_some_and(|choice| choices.contains(&choice)),
+        KeyKind::TextList => value.as_array().is_some_and(|items| items.iter().all(toml::Value::is_str)),
+    };
+    if right { Ok(()) } else { Err(wanted(kind, value)) }
+}
+
+const SCHEMES: [&str; 5] = ["http", "https", "ws", "wss", "sim"];
+
+fn wanted(kind: KeyKind, value: &toml::Value) -> String {
+    match kind {
+        KeyKind::Text | KeyKind::Secret => "must be a text in quotes".to_owned(),
+        KeyKind::Url => "must be a URL that begins with http, https, ws or wss".to_owned(),
+        KeyKind::Flag => "must be true or false".to_owned(),
+        KeyKind::Integer { min, max } => format!("must be a whole number from {min} to {max}"),
+        KeyKind::Choice(choices) => {
+            let near = value.as_str().map_or_else(String::new, |typed| nearest(typed, choices.iter().copied()));
+            format!("must be one of {}{near}", choices.join(", "))
+        }
+        KeyKind::TextList => "must be a list of texts, such as [\"AAPL\", \"BTC-USD\"]".to_owned(),
+    }
+}
+
+impl ConfigError {
+    fn at(text: &str, span: &Range<usize>, message: String) -> Self {
+        let before = text.get(..span.start.min(text.len())).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+        Self { line, column, message }
+    }
+}

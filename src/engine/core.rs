@@ -1,0 +1,229 @@
+//! The one task that everything meets in: it folds events into the picture and hands bars to the writer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::calendar::Calendars;
+use crate::engine::feeds::Feeds;
+use crate::engine::jobs::Jobs;
+use crate::host::{Clock, LogRing};
+use crate::market::{Instrument, InstrumentId, Interval, MarketEvent, Timestamp};
+use crate::pipeline::{Judged, Live, Output};
+use crate::provider::net::FeedMessage;
+use crate::quality::{Coverage, CoverageState, Violation};
+use crate::request::{EngineEvent, Request};
+use crate::snapshot::{MarketView, Update, venue_view};
+use crate::store::{Batch, Store, Writer, WriterEvent};
+
+/// How often the picture is given out, at most.
+const PUBLISH: Duration = Duration::from_millis(100);
+/// How often clocks, the log and waiting jobs are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// Messages that are taken before the picture may be given out.
+const AT_ONCE: usize = 2_048;
+
+/// The state of the engine.
+pub(crate) struct Core {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Clock,
+    pub(crate) calendars: Arc<Calendars>,
+    pub(crate) feeds: Feeds,
+    pub(crate) live: Live,
+    /// `None` when another engine owns the store.
+    pub(crate) writer: Option<Writer>,
+    pub(crate) jobs: Jobs,
+    pub(crate) log: LogRing,
+    pub(crate) watched: Vec<Instrument>,
+    pub(crate) view: MarketView,
+    pub(crate) dirty: bool,
+    pub(crate) views: watch::Sender<Arc<MarketView>>,
+    pub(crate) events: mpsc::Sender<EngineEvent>,
+    /// Events that found the queue full.
+    pub(crate) dropped: u64,
+    pub(crate) inbox: Inbox,
+}
+
+/// What the engine listens to.
+pub(crate) struct Inbox {
+    pub(crate) messages: mpsc::Receiver<(usize, FeedMessage)>,
+    pub(crate) writer: mpsc::Receiver<WriterEvent>,
+    pub(crate) requests: mpsc::Receiver<Request>,
+}
+
+impl Core {
+    /// Runs until it is cancelled; then what forms is written, flagged partial.
+    pub(crate) async fn run(mut self, token: CancellationToken) {
+        let mut publish = self.clock.interval(PUBLISH);
+        let mut look = self.clock.interval(LOOK);
+        self.look().await;
+        self.publish();
+        loop {
+            tokio::select! {
+                biased;
+                () = token.cancelled() => break,
+                () = publish.tick() => self.publish(),
+                () = look.tick() => self.look().await,
+                Some(request) = self.inbox.requests.recv() => self.carry_out(request).await,
+                Some(event) = self.inbox.writer.recv() => self.written(event),
+                Some(progress) = self.jobs.progress() => self.progressed(progress),
+                Some((feed, message)) = self.inbox.messages.recv() => self.heard(feed, message),
+            }
+        }
+        self.flush().await;
+    }
+
+    fn heard(&mut self, feed: usize, message: FeedMessage) {
+        self.hear(feed, message);
+        for _ in 0..AT_ONCE {
+            let Ok((feed, message)) = self.inbox.messages.try_recv() else { break };
+            self.hear(feed, message);
+        }
+    }
+
+    fn hear(&mut self, feed: usize, message: FeedMessage) {
+        match message {
+            FeedMessage::Events(events) => events.into_iter().for_each(|event| self.event(feed, event)),
+            FeedMessage::State(view) => {
+                let view = self.feeds.complete(feed, view);
+                self.fold(Update::Feed(view));
+            }
+            FeedMessage::Deaf(from, to) => self.deaf(feed, from, to),
+        }
+    }
+
+    fn event(&mut self, feed: usize, event: MarketEvent) {
+        let Output { seen, judged, quarantined, hole } = self.live.accept(feed, &event);
+        let mut batch = Batch::default();
+        if let Some((instrument, at)) = hole {
+            batch.coverage.push(self.hole(feed, instrument, at, at + Interval::OneMinute.duration()));
+        }
+        batch.quarantine.extend(quarantined);
+        if let Some(judged) = judged {
+            self.take(judged, &mut batch);
+        }
+        if let Some(seen) = seen {
+            let opened = self.feeds.opened(feed);
+            let (source, delay) = (opened.source.clone(), opened.spec.capabilities.delay);
+            self.fold(Update::Event { instrument: seen.instrument, event, source, delay });
+        }
+        self.write(batch);
+    }
+
+    /// A stretch in which a feed could not be heard is a hole until somebody fills it.
+    fn deaf(&mut self, feed: usize, from: Timestamp, to: Timestamp) {
+        self.live.was_deaf(feed, from, to);
+        if from == Timestamp::MIN {
+            return;
+        }
+        let opened = self.feeds.providers();
+        let heard_here =
+            |instrument: &&Instrument| crate::engine::setup::route(&opened, &instrument.symbol).is_some_and(|(number, _)| number == feed);
+        let ids: Vec<_> = self.watched.iter().filter(heard_here).map(|instrument| instrument.id).collect();
+        tracing::info!(feed = %self.feeds.source(feed), "nothing was heard from {from} to {to}: kept as a gap");
+        let coverage = ids.into_iter().map(|id| self.hole(feed, id, from, to)).collect();
+        self.write(Batch { coverage, ..Batch::default() });
+    }
+
+    fn hole(&self, feed: usize, instrument: InstrumentId, from: Timestamp, to: Timestamp) -> Coverage {
+        let source = self.feeds.source(feed).clone();
+        Coverage { instrument, interval: Interval::OneMinute, source, from, to, state: CoverageState::Failed, asked_at: self.clock.now() }
+    }
+
+    fn take(&mut self, judged: Judged, batch: &mut Batch) {
+        for violation in judged.violations {
+            self.violated(&violation);
+            batch.violations.push(violation);
+        }
+        match judged.bar {
+            Ok(bar) => {
+                self.fold(Update::Sealed(bar.clone()));
+                batch.bars.push(bar);
+            }
+            Err(refused) => batch.quarantine.push(refused),
+        }
+    }
+
+    fn violated(&mut self, violation: &Violation) {
+        self.fold(Update::Violation(violation.clone()));
+        self.tell(EngineEvent::Violation(violation.clone()));
+    }
+
+    fn written(&mut self, event: WriterEvent) {
+        match event {
+            WriterEvent::State(view) => self.fold(Update::Writer(view)),
+            WriterEvent::Disagreement(violation) => self.violated(&violation),
+        }
+    }
+
+    pub(crate) fn write(&mut self, batch: Batch) {
+        if let Some(writer) = self.writer.as_ref().filter(|_| !batch.is_empty()) {
+            writer.offer(batch);
+        }
+    }
+
+    /// What time alone changes: bars that ended, clocks, lines of the log, jobs that wait.
+    async fn look(&mut self) {
+        let now = self.clock.now();
+        if self.live.due().is_some_and(|due| due <= now) {
+            let mut batch = Batch::default();
+            for judged in self.live.seal(now) {
+                self.take(judged, &mut batch);
+            }
+            self.write(batch);
+        }
+        let venues: Vec<_> = self.calendars.iter().map(|calendar| venue_view(calendar, now)).collect();
+        if venues.iter().ne(self.view.venues.iter().map(|venue| &**venue)) {
+            self.fold(Update::Venues(venues));
+        }
+        self.tell_log();
+        if self.writer.is_some() {
+            self.start_waiting_jobs().await;
+        }
+    }
+
+    fn tell_log(&mut self) {
+        let (lines, lost) = self.log.take();
+        self.dropped += lost;
+        for line in lines {
+            self.tell(EngineEvent::Log(line));
+        }
+    }
+
+    pub(crate) fn fold(&mut self, update: Update) {
+        self.view.fold(update);
+        self.dirty = true;
+    }
+
+    /// Tells the screens; what finds no room is counted, and the count is told when there is room.
+    pub(crate) fn tell(&mut self, event: EngineEvent) {
+        if self.dropped > 0 && self.events.try_send(EngineEvent::Dropped(self.dropped)).is_ok() {
+            self.dropped = 0;
+        }
+        if self.events.try_send(event).is_err() {
+            self.dropped += 1;
+        }
+    }
+
+    fn publish(&mut self) {
+        if std::mem::take(&mut self.dirty) {
+            self.views.send_replace(Arc::new(self.view.clone()));
+        }
+    }
+
+    async fn flush(mut self) {
+        while let Ok((feed, message)) = self.inbox.messages.try_recv() {
+            self.hear(feed, message);
+        }
+        let now = self.clock.now();
+        let mut batch = Batch::default();
+        for judged in self.live.partial(now) {
+            self.take(judged, &mut batch);
+        }
+        self.write(batch);
+        self.tell_log();
+        self.publish();
+    }
+}

@@ -1,0 +1,181 @@
+//! Jobs: who works, who waits, and how they are stopped.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::core::Core;
+use crate::engine::setup::{Opened, route};
+use crate::host::Tasks;
+use crate::job::{Backfill, Bench, Progress};
+use crate::market::{Interval, Symbol, Timestamp};
+use crate::request::{BackfillAsk, EngineEvent};
+use crate::snapshot::{JobState, Update};
+use crate::store::{JobRecord, StoreError};
+
+/// How many jobs work at once: the sources' limits are shared anyway.
+const AT_ONCE: usize = 2;
+/// The word for the kind of job in the store.
+pub(crate) const BACKFILL: &str = "backfill";
+
+/// The jobs of this engine.
+pub(crate) struct Jobs {
+    tasks: Tasks,
+    room: Arc<Semaphore>,
+    tokens: HashMap<i64, CancellationToken>,
+    sender: mpsc::Sender<Progress>,
+    receiver: mpsc::Receiver<Progress>,
+}
+
+impl Jobs {
+    pub(crate) fn new(tasks: Tasks) -> Self {
+        let (sender, receiver) = mpsc::channel(256);
+        Self { tasks, room: Arc::new(Semaphore::new(AT_ONCE)), tokens: HashMap::new(), sender, receiver }
+    }
+
+    pub(crate) async fn progress(&mut self) -> Option<Progress> {
+        self.receiver.recv().await
+    }
+
+    /// Stops a job; false when it is not at work here.
+    pub(crate) fn cancel(&self, id: i64) -> bool {
+        self.tokens.get(&id).is_some_and(|token| {
+            token.cancel();
+            true
+        })
+    }
+}
+
+/// A job's row before it was saved.
+pub(crate) fn new_record(ask: &BackfillAsk, symbol: &Symbol, source: &str, now: Timestamp) -> JobRecord {
+    JobRecord {
+        id: 0,
+        kind: BACKFILL.to_owned(),
+        symbol: Some(symbol.clone()),
+        interval: Some(ask.interval),
+        from: Some(ask.from),
+        to: Some(ask.to),
+        source: Some(source.to_owned()),
+        state: JobState::Queued,
+        done: 0,
+        total: 0,
+        rows: 0,
+        attempts: 0,
+        error: None,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// The provider for a symbol's history: the one that is named, or the first that has the symbol and the interval.
+pub(crate) fn history_route(
+    providers: &[Opened],
+    symbol: &Symbol,
+    interval: Interval,
+    named: Option<&str>,
+) -> Result<(Opened, String), String> {
+    let chosen: Vec<Opened> = providers.iter().filter(|opened| named.is_none_or(|name| name == opened.spec.name)).cloned().collect();
+    if let (Some(name), true) = (named, chosen.is_empty()) {
+        return Err(format!("there is no source '{name}', or it is turned off"));
+    }
+    let able: Vec<Opened> = chosen.iter().filter(|opened| opened.spec.capabilities.history.contains(&interval)).cloned().collect();
+    match (route(&able, symbol), route(&chosen, symbol)) {
+        (Some((number, spelling)), _) => Ok((able[number].clone(), spelling)),
+        (None, Some((number, _))) => {
+            let spec = chosen[number].spec;
+            let has: Vec<_> = spec.capabilities.history.iter().map(|interval| interval.name()).collect();
+            Err(format!("{} has no {interval} history of {symbol}, only {}", spec.name, has.join(", ")))
+        }
+        (None, None) => Err(format!("no enabled source has {symbol}")),
+    }
+}
+
+impl Core {
+    /// Saves one job for each symbol; they start at the next look.
+    pub(crate) async fn queue_backfill(&mut self, ask: &BackfillAsk) -> Result<usize, String> {
+        let providers = self.feeds.providers();
+        let mut records = Vec::new();
+        for symbol in &ask.symbols {
+            let (opened, _) = history_route(&providers, symbol, ask.interval, ask.source.as_deref())?;
+            records.push(new_record(ask, symbol, opened.spec.name, self.clock.now()));
+        }
+        for record in &records {
+            self.store.save_job(record.clone()).await.map_err(|e| e.to_string())?;
+        }
+        self.start_waiting_jobs().await;
+        Ok(records.len())
+    }
+
+    /// Starts what waits in the store, whoever put it there, and what another engine left unfinished.
+    pub(crate) async fn start_waiting_jobs(&mut self) {
+        let Ok(records) = self.store.jobs().await else { return };
+        for record in records {
+            let ours = self.jobs.tokens.contains_key(&record.id);
+            if record.state.is_over() || ours || record.kind != BACKFILL {
+                continue;
+            }
+            if let Err(reason) = self.start_job(record.clone()).await {
+                self.refuse_job(record, reason).await;
+            }
+        }
+    }
+
+    async fn start_job(&mut self, record: JobRecord) -> Result<(), String> {
+        let symbol = record.symbol.clone().ok_or("the job names no symbol")?;
+        let interval = record.interval.ok_or("the job names no interval")?;
+        let instrument = self.store.instrument(symbol.clone()).await.map_err(|e: StoreError| e.to_string())?;
+        let (opened, spelling) = history_route(&self.feeds.providers(), &symbol, interval, record.source.as_deref())?;
+        let writer = self.writer.clone().ok_or("nothing is written here")?;
+        let token = self.jobs.tasks.token().child_token();
+        self.jobs.tokens.insert(record.id, token.clone());
+        let bench = Bench {
+            store: Arc::clone(&self.store),
+            writer,
+            calendars: Arc::clone(&self.calendars),
+            clock: self.clock.clone(),
+            progress: self.jobs.sender.clone(),
+            token,
+        };
+        bench.tell(&record, "waits");
+        self.spawn_backfill(Backfill { bench, provider: opened.provider, source: opened.source, instrument, spelling, record });
+        Ok(())
+    }
+
+    fn spawn_backfill(&self, job: Backfill) {
+        let room = Arc::clone(&self.jobs.room);
+        self.jobs.tasks.spawn(format!("backfill {}", job.instrument.symbol), async move {
+            let token = job.bench.token.clone();
+            let _place = tokio::select! {
+                place = room.acquire_owned() => place.ok(),
+                () = token.cancelled() => None,
+            };
+            job.run().await;
+        });
+    }
+
+    async fn refuse_job(&mut self, mut record: JobRecord, reason: String) {
+        tracing::warn!(job = record.id, "a job cannot start: {reason}");
+        (record.state, record.error, record.updated_at) = (JobState::Failed, Some(reason), self.clock.now());
+        // A job that cannot be saved is tried again, and refused again.
+        let _ = self.store.save_job(record).await;
+    }
+
+    pub(crate) fn progressed(&mut self, Progress(job): Progress) {
+        if job.state.is_over() {
+            self.jobs.tokens.remove(&job.id);
+            self.tell(EngineEvent::JobOver(job.clone()));
+        }
+        self.fold(Update::Job(job));
+    }
+
+    /// The tasks that jobs and exports run in.
+    pub(crate) fn exports(&self) -> &Tasks {
+        &self.jobs.tasks
+    }
+
+    /// How long jobs may take to let go at the end.
+    pub(crate) const GOODBYE: Duration = Duration::from_secs(3);
+}

@@ -1,0 +1,14 @@
+//! The engine: starts feeds, pipeline, writer and jobs; requests in, the picture and events out.
+
+mod catalogue;
+mod core;
+mod feeds;
+mod jobs;
+mod requests;
+mod setup;
+mod start;
+mod watch;
+
+pub use catalogue::{catalogue, config_sections};
+pub use setup::{Opened, Setup, open_provider, open_providers};
+pub use start::{Engine, EngineHandle};

@@ -1,0 +1,134 @@
+//! Carrying out requests: each is answered, and what fails says why.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+
+use crate::engine::core::Core;
+use crate::engine::jobs::history_route;
+use crate::engine::watch;
+use crate::export::export;
+use crate::job::{Plan, Planner};
+use crate::market::{InstrumentId, Interval, Symbol};
+use crate::request::{BackfillAsk, EngineEvent, Estimate, ExportAsk, Reply, Request};
+use crate::snapshot::Update;
+
+/// How many stored bars a detail shows.
+const DETAIL: usize = 240;
+
+impl Core {
+    /// Carries out one request and answers it.
+    pub(crate) async fn carry_out(&mut self, request: Request) {
+        let answer = match request {
+            Request::AddSymbol(symbol) => self.add(symbol).await,
+            Request::RemoveSymbol(symbol) => self.remove(&symbol).await,
+            Request::Refresh => {
+                self.feeds.refresh();
+                Ok(Some(Reply::Done("asking every source".to_owned())))
+            }
+            Request::Estimate(ask) => self.estimate(ask).await.map(|estimate| Some(Reply::Estimate(estimate))),
+            Request::Backfill(ask) => self.backfill(&ask).await,
+            Request::Export(ask) => {
+                self.export(ask);
+                Ok(None)
+            }
+            Request::CancelJob(id) => Ok(Some(self.cancel(id))),
+            Request::Detail(id) => self.detail(id).await.map(Some),
+        };
+        match answer {
+            Ok(Some(reply)) => self.tell(EngineEvent::Reply(reply)),
+            Ok(None) => {}
+            Err(error) => self.tell(EngineEvent::Reply(Reply::Failed(format!("{error:#}")))),
+        }
+    }
+
+    async fn add(&mut self, symbol: Symbol) -> Result<Option<Reply>> {
+        if self.watched.iter().any(|instrument| instrument.symbol == symbol) {
+            bail!("{symbol} is on the list already");
+        }
+        if crate::engine::setup::route(&self.feeds.providers(), &symbol).is_none() {
+            bail!("no enabled source has {symbol}");
+        }
+        let instrument = self.store.instrument(symbol.clone()).await?;
+        self.watched.push(instrument);
+        self.keep_list().await?;
+        Ok(Some(Reply::Done(format!("{symbol} added"))))
+    }
+
+    async fn remove(&mut self, symbol: &Symbol) -> Result<Option<Reply>> {
+        let before = self.watched.len();
+        self.watched.retain(|instrument| instrument.symbol != *symbol);
+        if self.watched.len() == before {
+            bail!("{symbol} is not on the list");
+        }
+        self.keep_list().await?;
+        Ok(Some(Reply::Done(format!("{symbol} removed; its history stays"))))
+    }
+
+    async fn keep_list(&mut self) -> Result<()> {
+        if self.writer.is_some() {
+            self.store.set_watchlist(self.watched.iter().map(|instrument| instrument.id).collect()).await.context("keep the watchlist")?;
+        }
+        let mut rows = Vec::new();
+        for instrument in &self.watched {
+            rows.push(match self.view.instrument(instrument.id) {
+                Some(row) => (**row).clone(),
+                None => watch::row(&*self.store, instrument.clone()).await?,
+            });
+        }
+        self.fold(Update::Instruments(rows));
+        self.feeds.subscribe(&self.watched, &mut self.live);
+        Ok(())
+    }
+
+    async fn estimate(&self, ask: BackfillAsk) -> Result<Estimate> {
+        let (mut requests, mut sources, mut out_of_reach) = (0, Vec::new(), 0);
+        let mut time = std::time::Duration::ZERO;
+        for symbol in &ask.symbols {
+            let (opened, _) =
+                history_route(&self.feeds.providers(), symbol, ask.interval, ask.source.as_deref()).map_err(anyhow::Error::msg)?;
+            let instrument = self.store.instrument(symbol.clone()).await?;
+            let calendar =
+                self.calendars.get(&instrument.venue).with_context(|| format!("there is no calendar for {}", instrument.venue))?;
+            let planner = Planner { store: &*self.store, provider: &*opened.provider, calendar, now: self.clock.now() };
+            let Plan { pages, out_of_reach: far, .. } = planner.plan(&instrument, ask.interval, ask.from, ask.to).await?;
+            requests += pages.len() as u64;
+            out_of_reach += far;
+            time += opened.provider.net().http.limiter().time_for(pages.len() as u64);
+            sources.push(opened.spec.name.to_owned());
+        }
+        sources.dedup();
+        let warning = (out_of_reach > 0).then(|| format!("{out_of_reach} bars are older than the source keeps"));
+        Ok(Estimate { ask, requests, time, sources, warning })
+    }
+
+    async fn backfill(&mut self, ask: &BackfillAsk) -> Result<Option<Reply>> {
+        if self.writer.is_none() {
+            bail!("another engine owns the store: this screen writes nothing");
+        }
+        let jobs = self.queue_backfill(ask).await.map_err(anyhow::Error::msg)?;
+        Ok(Some(Reply::Done(if jobs == 1 { "backfill queued".to_owned() } else { format!("{jobs} backfills queued") })))
+    }
+
+    /// Writes a file beside everything else; the answer comes when it is whole.
+    fn export(&self, ask: ExportAsk) {
+        let (store, events) = (Arc::clone(&self.store), self.events.clone());
+        self.exports().spawn("export", async move {
+            let reply = match export(&*store, &ask).await {
+                Ok(done) => Reply::Done(format!("{} rows in {}", done.rows, done.path.display())),
+                Err(error) => Reply::Failed(format!("export failed: {error:#}")),
+            };
+            let _ = events.send(EngineEvent::Reply(reply)).await;
+        });
+    }
+
+    fn cancel(&self, id: i64) -> Reply {
+        if self.jobs.cancel(id) { Reply::Done(format!("job {id} stops")) } else { Reply::Failed(format!("job {id} is not at work")) }
+    }
+
+    async fn detail(&self, id: InstrumentId) -> Result<Reply> {
+        let instrument = self.watched.iter().find(|instrument| instrument.id == id).context("the instrument left the list")?;
+        let bars = watch::newest(&*self.store, instrument, Interval::OneMinute, DETAIL).await?;
+        Ok(Reply::Detail(id, bars))
+    }
+}

@@ -1,0 +1,138 @@
+//! Fetching history into the store: page by page, judged and fused like what comes live.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::calendar::Calendar;
+use crate::job::contract::Bench;
+use crate::job::plan::{Plan, Planner};
+use crate::market::{AssetClass, Bar, BarFlags, Instrument, Origin, Source, Timestamp};
+use crate::pipeline::{Judge, Route, source_bar};
+use crate::provider::{History, HistoryPage, Provider};
+use crate::quality::{Coverage, CoverageState, expected};
+use crate::snapshot::JobState;
+use crate::store::{Batch, JobRecord};
+
+/// One instrument's history from one source.
+pub struct Backfill {
+    pub bench: Bench,
+    pub provider: Arc<dyn Provider>,
+    pub source: Source,
+    pub instrument: Instrument,
+    pub spelling: String,
+    pub record: JobRecord,
+}
+
+impl Backfill {
+    /// Works until it is done, fails or is cancelled; its row in the store says how far it is.
+    pub async fn run(mut self) {
+        self.record.state = JobState::Running;
+        self.record.attempts += 1;
+        let token = self.bench.token.clone();
+        let worked = tokio::select! {
+            worked = self.work() => worked,
+            () = token.cancelled() => Err(anyhow!("cancelled")),
+        };
+        let symbol = &self.instrument.symbol;
+        match worked {
+            Ok(()) => {
+                self.record.state = JobState::Done;
+                tracing::info!(%symbol, rows = self.record.rows, "backfilled");
+            }
+            Err(error) if self.bench.token.is_cancelled() => {
+                self.record.state = JobState::Cancelled;
+                tracing::info!(%symbol, "backfill stopped: {error}");
+            }
+            Err(error) => {
+                self.record.state = JobState::Failed;
+                tracing::warn!(%symbol, "backfill failed: {error:#}");
+                self.record.error = Some(format!("{error:#}"));
+            }
+        }
+        self.record.updated_at = self.bench.clock.now();
+        if let Err(error) = self.bench.store.save_job(self.record.clone()).await {
+            tracing::error!("cannot keep the state of job {}: {error}", self.record.id);
+        }
+        self.bench.tell(&self.record, &format!("{} rows", self.record.rows));
+    }
+
+    async fn work(&mut self) -> Result<()> {
+        let interval = self.record.interval.context("the job names no interval")?;
+        let (from, to) = (self.record.from.unwrap_or(Timestamp::MIN), self.record.to.unwrap_or(Timestamp::MAX));
+        let calendars = Arc::clone(&self.bench.calendars);
+        let calendar =
+            calendars.get(&self.instrument.venue).with_context(|| format!("there is no calendar for {}", self.instrument.venue))?;
+        let planner = Planner { store: &*self.bench.store, provider: &*self.provider, calendar, now: self.bench.clock.now() };
+        let Plan { pages, out_of_reach, .. } = planner.plan(&self.instrument, interval, from, to).await?;
+        if pages.is_empty() && out_of_reach > 0 {
+            return Err(anyhow!("{} does not keep {interval} bars that old", self.source));
+        }
+        self.record.total = pages.len() as u64;
+        self.record.done = 0;
+        self.bench.tell(&self.record, "started");
+        let mut judge = Judge::new(Arc::clone(&calendars));
+        for (from, to) in pages {
+            let page = HistoryPage { spelling: self.spelling.clone(), interval, from, to };
+            let history = self.provider.history(&page).await?;
+            self.record.done += 1;
+            let batch = self.batch(&page, &history, &mut judge, calendar)?;
+            self.bench.writer.append(batch).await.context("write the page")?;
+            self.bench.tell(&self.record, &format!("up to {to}"));
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, page: &HistoryPage, history: &History, judge: &mut Judge, calendar: &Calendar) -> Result<Batch> {
+        let now = self.bench.clock.now();
+        let route = Route {
+            instrument: self.instrument.id,
+            venue: Arc::clone(&self.instrument.venue),
+            may_be_negative: self.instrument.asset_class == AssetClass::Future,
+        };
+        let flags = if history.adjusted { BarFlags::ADJUSTED } else { BarFlags::empty() };
+        let mut batch = Batch::default();
+        let mut answered = BTreeSet::new();
+        for bar in &history.bars {
+            answered.insert(bar.open_time);
+            let bar = Bar { origin: Origin::Backfill, flags, ..source_bar(bar, self.instrument.id, &self.source) };
+            let judged = judge.judge(bar, &route, now);
+            batch.violations.extend(judged.violations);
+            match judged.bar {
+                Ok(bar) => batch.bars.push(bar),
+                Err(refused) => batch.quarantine.push(refused),
+            }
+        }
+        batch.coverage = self.silences(page, &answered, calendar, now)?;
+        self.record.rows += batch.bars.len() as u64;
+        self.record.updated_at = now;
+        batch.checkpoint = Some(self.record.clone());
+        Ok(batch)
+    }
+
+    /// Bars that the source was asked for and did not have: nobody has to ask it again.
+    fn silences(
+        &self,
+        page: &HistoryPage,
+        answered: &BTreeSet<Timestamp>,
+        calendar: &Calendar,
+        asked_at: Timestamp,
+    ) -> Result<Vec<Coverage>> {
+        let expected = expected(calendar, page.interval, page.from, page.to).context("look into the calendar")?;
+        let silent = expected.chunk_by(|a, b| answered.contains(&a.0) == answered.contains(&b.0));
+        let silent = silent.filter(|run| run.first().is_some_and(|(open, ..)| !answered.contains(open)));
+        let row = |run: &[(Timestamp, Timestamp, _)]| {
+            Some(Coverage {
+                instrument: self.instrument.id,
+                interval: page.interval,
+                source: self.source.clone(),
+                from: run.first()?.0,
+                to: run.last()?.1,
+                state: CoverageState::EmptySaidSource,
+                asked_at,
+            })
+        };
+        Ok(silent.filter_map(row).collect())
+    }
+}

@@ -1,0 +1,47 @@
+//! What a job works with, and what it tells.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::calendar::Calendars;
+use crate::host::Clock;
+use crate::snapshot::JobView;
+use crate::store::{JobRecord, Store, Writer};
+
+/// What a job works with.
+#[derive(Clone)]
+pub struct Bench {
+    pub store: Arc<dyn Store>,
+    pub writer: Writer,
+    pub calendars: Arc<Calendars>,
+    pub clock: Clock,
+    pub progress: mpsc::Sender<Progress>,
+    pub token: CancellationToken,
+}
+
+/// How far a job is.
+#[derive(Clone, Debug)]
+pub struct Progress(pub JobView);
+
+impl Bench {
+    /// Tells how far a job is. Progress that finds the queue full is left out: the next one says more.
+    pub fn tell(&self, record: &JobRecord, note: &str) {
+        let view = JobView {
+            id: record.id,
+            kind: record.kind.clone(),
+            symbol: record.symbol.clone(),
+            interval: record.interval,
+            source: record.source.clone().unwrap_or_default(),
+            state: record.state,
+            done: record.done,
+            total: record.total,
+            rows: record.rows,
+            started: record.created_at,
+            finished: record.state.is_over().then_some(record.updated_at),
+            note: record.error.clone().unwrap_or_else(|| note.to_owned()),
+        };
+        let _ = self.progress.try_send(Progress(view));
+    }
+}

@@ -1,0 +1,9 @@
+//! Long work with progress, that can be stopped and goes on where it stopped: one file each.
+
+mod backfill;
+mod contract;
+mod plan;
+
+pub use backfill::Backfill;
+pub use contract::{Bench, Progress};
+pub use plan::{Plan, Planner};

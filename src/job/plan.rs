@@ -1,0 +1,86 @@
+//! What a backfill has to ask: exactly what is missing.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result};
+use futures_util::StreamExt;
+
+use crate::calendar::Calendar;
+use crate::market::{Instrument, Interval, Timestamp};
+use crate::provider::Provider;
+use crate::quality::{CoverageState, expected};
+use crate::store::{BarQuery, Store};
+
+/// Pages to ask for, one request each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    pub pages: Vec<(Timestamp, Timestamp)>,
+    /// Bars that are missing.
+    pub missing: usize,
+    /// Bars that are missing and that the source does not keep.
+    pub out_of_reach: usize,
+}
+
+/// What planning looks at.
+pub struct Planner<'a> {
+    pub store: &'a dyn Store,
+    pub provider: &'a dyn Provider,
+    pub calendar: &'a Calendar,
+    pub now: Timestamp,
+}
+
+impl Planner<'_> {
+    /// Compares the calendar with the store; only bars that are sealed by now are asked for.
+    pub async fn plan(&self, instrument: &Instrument, interval: Interval, from: Timestamp, to: Timestamp) -> Result<Plan> {
+        let query = BarQuery { from, to, ..BarQuery::all(instrument.id, interval) };
+        let sealed = self.sealed(interval, from, to)?;
+        let (present, empty) = self.known(query).await?;
+        let is_known = |open: Timestamp| present.contains(&open) || empty.iter().any(|(from, to)| *from <= open && open < *to);
+        let missing: Vec<_> = sealed.iter().map(|(open, close)| (*open, *close, is_known(*open))).collect();
+        let runs = runs(&missing);
+        let pages: Vec<_> = runs.iter().flat_map(|(from, to)| self.provider.pages(interval, *from, *to, self.now)).collect();
+        let in_reach = |open: Timestamp| pages.iter().any(|(from, to)| *from <= open && open < *to);
+        let unknown = || missing.iter().filter(|(_, _, known)| !known);
+        let out_of_reach = unknown().filter(|(open, ..)| !in_reach(*open)).count();
+        Ok(Plan { missing: unknown().count(), out_of_reach, pages })
+    }
+
+    fn sealed(&self, interval: Interval, from: Timestamp, to: Timestamp) -> Result<Vec<(Timestamp, Timestamp)>> {
+        let bars = expected(self.calendar, interval, from, to.min(self.now)).context("look into the calendar")?;
+        Ok(bars
+            .into_iter()
+            .filter(|(open, close, _)| self.end_of(interval, *open, *close) <= self.now)
+            .map(|(open, close, _)| (open, close))
+            .collect())
+    }
+
+    /// When a bar is whole: for days and weeks that is the calendar's word, not the label's.
+    fn end_of(&self, interval: Interval, open: Timestamp, close: Timestamp) -> Timestamp {
+        if interval.is_intraday() {
+            return close;
+        }
+        let last = if interval == Interval::OneWeek { close.date().previous() } else { open.date() };
+        let day = self.calendar.day(last).ok().filter(crate::calendar::Day::is_open).or_else(|| self.calendar.previous_open_day(last).ok());
+        day.and_then(|day| day.regular()).map_or(close, |(_, end)| end)
+    }
+
+    async fn known(&self, query: BarQuery) -> Result<(BTreeSet<Timestamp>, Vec<(Timestamp, Timestamp)>)> {
+        let mut present = BTreeSet::new();
+        let mut chunks = self.store.bars(query);
+        while let Some(chunk) = chunks.next().await {
+            let whole =
+                |bar: &&crate::market::Bar| !bar.flags.intersects(crate::market::BarFlags::PARTIAL | crate::market::BarFlags::SAMPLED);
+            present.extend(chunk.context("load the bars that are there")?.iter().filter(whole).map(|bar| bar.open_time));
+        }
+        let coverage = self.store.coverage(query).await.context("load what was asked before")?;
+        let empty = coverage.into_iter().filter(|c| c.state == CoverageState::EmptySaidSource).map(|c| (c.from, c.to));
+        Ok((present, empty.collect()))
+    }
+}
+
+/// Runs of missing bars with no known bar between; closed hours do not part them.
+fn runs(bars: &[(Timestamp, Timestamp, bool)]) -> Vec<(Timestamp, Timestamp)> {
+    let stretches = bars.chunk_by(|a, b| a.2 == b.2);
+    let missing = stretches.filter(|stretch| stretch.first().is_some_and(|(_, _, known)| !known));
+    missing.filter_map(|stretch| Some((stretch.first()?.0, stretch.last()?.1))).collect()
+}

@@ -1,0 +1,100 @@
+//! What a source says, in our words.
+
+use std::sync::Arc;
+
+use bitflags::bitflags;
+use serde::{Deserialize, Serialize};
+
+use crate::market::interval::Interval;
+use crate::market::time::Timestamp;
+
+/// One thing a source said about one symbol.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MarketEvent {
+    /// As the source spells it; the pipeline knows whose instrument that is.
+    pub symbol: Arc<str>,
+    /// The source's time.
+    pub ts_event: Timestamp,
+    /// Ours, on receipt.
+    pub ts_recv: Timestamp,
+    pub kind: EventKind,
+}
+
+/// What was said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    Trade(Trade),
+    Quote(Quote),
+    Last(Last),
+    Bar(SourceBar),
+    /// The source is alive; `last_trade_id` shows a loss even in silence.
+    Heartbeat {
+        last_trade_id: Option<u64>,
+    },
+}
+
+/// A trade.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trade {
+    pub price: f64,
+    pub size: f64,
+    pub trade_id: Option<u64>,
+    pub taker: Option<Side>,
+    pub moves: Moves,
+}
+
+/// The side that took the resting order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    Buy,
+    Sell,
+}
+
+bitflags! {
+    /// What of a bar a trade may move: an odd lot, for one, moves the volume only.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(transparent)]
+    pub struct Moves: u8 {
+        const VOLUME = 1;
+        const HIGH_LOW = 2;
+        const OPEN_CLOSE = 4;
+    }
+}
+
+/// The best bid and ask. A side that was not sent is not known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quote {
+    pub bid: Option<f64>,
+    pub bid_size: Option<f64>,
+    pub ask: Option<f64>,
+    pub ask_size: Option<f64>,
+}
+
+/// A last price with what the source says of the day: a sample of the market, not a trade.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Last {
+    pub price: f64,
+    /// The price that the change is counted from: the previous regular close, or 24 hours ago for crypto.
+    pub reference: Option<f64>,
+    pub day_open: Option<f64>,
+    pub day_high: Option<f64>,
+    pub day_low: Option<f64>,
+    /// Cumulative over the day (24 hours for crypto).
+    pub day_volume: Option<f64>,
+}
+
+/// A bar that the source made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceBar {
+    pub interval: Interval,
+    pub open_time: Timestamp,
+    pub open: f64,
+    pub high: f64,
+    pub low: f64,
+    pub close: f64,
+    pub volume: Option<f64>,
+    pub vwap: Option<f64>,
+    pub n_trades: Option<u64>,
+}

@@ -1,0 +1,425 @@
+//! The health of what comes in and what is written: ages and reasons, never a clock that ticks by itself.
+
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::config::Section;
+use crate::market::{Timestamp, clean};
+use crate::pane::contract::{Action, Context, Effect, Motion, Pane, PaneSpec};
+use crate::pane::cursor::Cursor;
+use crate::pane::filter::Filter;
+use crate::pane::segments::{Line, Segment, flow, shows_seconds, whole};
+use crate::snapshot::{FeedState, FeedView, Rate, WriterView};
+use crate::widget::{Align, Cell, Column, Role, Table, Theme, age, bytes, countdown, quantity, sparkline};
+
+/// The feeds and the writer.
+pub(crate) const SPEC: PaneSpec = PaneSpec {
+    name: "ingestion",
+    sentence: "Each feed's health, rate and lag, why one fails and when it is tried again, and the writer; Enter shows the store.",
+    keys: &[],
+    commands: &[],
+    new: open,
+};
+
+const SPARK: usize = 20;
+/// A healthy feed's frames are not timed closer than this: it would say nothing, each second anew.
+const FRESH: Duration = Duration::from_secs(10);
+
+const COLUMNS: &[Column] = &[
+    Column { title: "feed", align: Align::Left, rank: 0, may_shorten: false },
+    Column { title: "state", align: Align::Left, rank: 1, may_shorten: false },
+    Column { title: "since", align: Align::Right, rank: 3, may_shorten: false },
+    Column { title: "frame", align: Align::Right, rank: 2, may_shorten: false },
+    Column { title: "msg/s", align: Align::Right, rank: 4, may_shorten: false },
+    Column { title: "30 s", align: Align::Left, rank: 10, may_shorten: false },
+    Column { title: "lag", align: Align::Right, rank: 5, may_shorten: false },
+    Column { title: "delay", align: Align::Left, rank: 8, may_shorten: false },
+    Column { title: "errors", align: Align::Right, rank: 6, may_shorten: false },
+    Column { title: "reconnects", align: Align::Right, rank: 9, may_shorten: false },
+    Column { title: "symbols", align: Align::Right, rank: 7, may_shorten: false },
+];
+
+#[derive(Debug, Default)]
+struct Ingestion {
+    filter: Filter,
+    cursor: Cursor,
+    store: Detail,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Detail {
+    #[default]
+    Hidden,
+    Shown,
+}
+
+/// A row of the pane: a feed in its columns, or text across them.
+enum Row {
+    Feed(Vec<Cell>),
+    Text(Line),
+}
+
+fn open(_: &Section) -> Box<dyn Pane> {
+    Box::new(Ingestion::default())
+}
+
+impl Pane for Ingestion {
+    fn title(&self, context: &Context<'_>) -> String {
+        let feeds = &context.view.feeds;
+        if feeds.is_empty() {
+            return "ingestion".to_owned();
+        }
+        let healthy = feeds.iter().filter(|feed| feed.state.is_healthy()).count();
+        format!("ingestion {healthy} of {} healthy", feeds.len())
+    }
+
+    fn act(&mut self, action: Action<'_>, context: &Context<'_>) -> Vec<Effect> {
+        match action {
+            Action::Move(motion) => self.go(motion, context),
+            Action::Filter(text) => self.filter = Filter::new(text),
+            Action::Open => {
+                self.store = match self.store {
+                    Detail::Hidden => Detail::Shown,
+                    Detail::Shown => Detail::Hidden,
+                };
+            }
+            Action::Command(_) | Action::Event(_) => {}
+        }
+        Vec::new()
+    }
+
+    /// Text goes over rows that the table leaves blank, so that the feeds keep their columns.
+    fn render(&self, area: Rect, buf: &mut Buffer, context: &Context<'_>) {
+        let rows = self.rows(usize::from(area.width), context);
+        let height = usize::from(area.height.saturating_sub(1));
+        let shown = &rows[self.cursor.window(rows.len(), height)];
+        Table {
+            columns: COLUMNS,
+            rows: shown.iter().map(Row::cells).collect(),
+            header: context.theme.style(Role::Dim),
+            selected: self.cursor.in_window(rows.len(), height),
+            selection: context.theme.style(Role::Selected),
+        }
+        .render(area, buf);
+        for (row, line) in shown.iter().zip(area.rows().skip(1)) {
+            if let Row::Text(text) = row {
+                text.draw(line, buf);
+            }
+        }
+    }
+
+    fn ticks(&self, context: &Context<'_>) -> bool {
+        let writer = &context.view.writer;
+        let past = |at: Timestamp| shows_seconds(context.now.since(at));
+        let ahead = |at: Timestamp| at > context.now && shows_seconds(at.since(context.now));
+        let feed_ticks = |feed: &FeedView| past(feed.since) || feed.last_frame.is_some_and(past) || feed.next_try.is_some_and(ahead);
+        context.view.feeds.iter().any(|feed| feed_ticks(feed)) || writer.last_commit.is_some_and(past) || writer.next_try.is_some_and(ahead)
+    }
+}
+
+impl Ingestion {
+    fn go(&mut self, motion: Motion, context: &Context<'_>) {
+        let (width, height) = context.size;
+        let len = self.rows(usize::from(width), context).len();
+        self.cursor.go(motion, len, usize::from(height.saturating_sub(1)));
+    }
+
+    fn rows(&self, width: usize, context: &Context<'_>) -> Vec<Row> {
+        let dim = context.theme.style(Role::Dim);
+        let mut rows = Vec::new();
+        for feed in context.view.feeds.iter().filter(|feed| self.shows(feed)) {
+            rows.push(Row::Feed(feed_cells(feed, context)));
+            rows.extend(texts(why(feed, context), width));
+        }
+        if rows.is_empty() {
+            let text = self.filter.nothing("no feed runs yet: a adds a symbol, and the feed that has it starts");
+            rows.extend(texts(Segment::words(&text, dim), width));
+        }
+        rows.push(Row::Text(Line::default()));
+        rows.extend(self.writer(context).into_iter().flat_map(|segments| texts(segments, width)));
+        rows
+    }
+
+    fn shows(&self, feed: &FeedView) -> bool {
+        self.filter.matches(&[feed.source.as_str(), feed.state.name(), feed.error.as_deref().unwrap_or_default()])
+    }
+
+    /// The writer's figures, why it fails, and where the store is.
+    fn writer(&self, context: &Context<'_>) -> Vec<Vec<Segment>> {
+        let (writer, theme) = (&*context.view.writer, context.theme);
+        if *writer == WriterView::default() {
+            return vec![Segment::words("nothing is written: the engine has opened no store", theme.style(Role::Dim))];
+        }
+        let store = match self.store {
+            Detail::Hidden => Vec::new(),
+            Detail::Shown => Segment::words(&format!("store {}", clean(&writer.store)), theme.style(Role::Dim)),
+        };
+        vec![writer_facts(writer, context), writer_why(writer, context), store]
+    }
+}
+
+impl Row {
+    fn cells(&self) -> Vec<Cell> {
+        match self {
+            Self::Feed(cells) => cells.clone(),
+            Self::Text(_) => Vec::new(),
+        }
+    }
+}
+
+fn texts(segments: Vec<Segment>, width: usize) -> Vec<Row> {
+    flow(segments, width).into_iter().map(Row::Text).collect()
+}
+
+/// The mark beside a state's word, and its colour.
+fn state_look(state: FeedState, theme: &Theme) -> (char, Style) {
+    let (mark, role) = match state {
+        FeedState::Live => ('●', Role::Up),
+        FeedState::Quiet => ('○', Role::Text),
+        FeedState::Silent => ('◐', Role::Warning),
+        FeedState::Dead => ('✗', Role::Error),
+        FeedState::Connecting => ('…', Role::Accent),
+        FeedState::Idle => ('·', Role::Dim),
+        FeedState::Off => ('-', Role::Dim),
+    };
+    (mark, theme.style(role))
+}
+
+fn feed_cells(feed: &FeedView, context: &Context<'_>) -> Vec<Cell> {
+    let theme = context.theme;
+    let (text, dim) = (theme.style(Role::Text), theme.style(Role::Dim));
+    let (mark, state) = state_look(feed.state, theme);
+    let delay = Some(feed.delay.mark()).filter(|mark| !mark.is_empty()).unwrap_or_else(|| "none".to_owned());
+    vec![
+        Cell::new(clean(feed.source.as_str()), text),
+        Cell::new(format!("{mark} {}", feed.state), state),
+        Cell::new(age(context.now.since(feed.since)), dim),
+        Cell::new(frame_age(feed, context.now), text),
+        Cell::new(quantity(feed.rate.per_second()), text),
+        Cell::new(spark(&feed.rate), theme.style(Role::Accent)),
+        Cell::new(feed.lag.map_or_else(|| "-".to_owned(), lag_text), text),
+        Cell::new(delay, dim),
+        Cell::new(whole(feed.errors), theme.style(if feed.errors == 0 { Role::Dim } else { Role::Warning })),
+        Cell::new(whole(feed.reconnects), dim),
+        Cell::new(feed.symbols.to_string(), dim),
+    ]
+}
+
+fn frame_age(feed: &FeedView, now: Timestamp) -> String {
+    match feed.last_frame.map(|last| now.since(last)) {
+        None => "-".to_owned(),
+        Some(span) if feed.state.is_healthy() && span < FRESH => format!("<{}", age(FRESH)),
+        Some(span) => age(span),
+    }
+}
+
+fn spark(rate: &Rate) -> String {
+    sparkline(&rate.seconds.iter().map(|count| f64::from(*count)), SPARK, true)
+}
+
+/// Seconds as `12ms`, `1.2s` or an age.
+fn lag_text(seconds: f64) -> String {
+    match seconds.abs() {
+        size if !size.is_finite() => "-".to_owned(),
+        size if size < 0.0005 => "0ms".to_owned(),
+        size if size < 0.9995 => format!("{:.0}ms", seconds * 1_000.0),
+        size if size < 59.95 => format!("{seconds:.1}s"),
+        size => Duration::try_from_secs_f64(size).map_or_else(|_| "-".to_owned(), age),
+    }
+}
+
+/// Why a feed is not healthy, in its own words where it has some.
+fn why(feed: &FeedView, context: &Context<'_>) -> Vec<Segment> {
+    let untold = match feed.state {
+        FeedState::Live | FeedState::Quiet => return Vec::new(),
+        FeedState::Silent => "it is alive, but the data it promised does not come",
+        FeedState::Dead => "no frame for longer than it promised",
+        FeedState::Off => "turned off",
+        FeedState::Idle => "no symbol on the list is for it",
+        FeedState::Connecting => "",
+    };
+    let style = state_look(feed.state, context.theme).1;
+    let mut segments = Segment::words(&clean(feed.error.as_deref().unwrap_or(untold)), style);
+    segments.extend(tries(feed.attempt, feed.next_try, context));
+    segments
+}
+
+/// How often it was tried, and when it is tried next.
+fn tries(attempt: u32, next: Option<Timestamp>, context: &Context<'_>) -> Vec<Segment> {
+    let style = context.theme.style(Role::Text);
+    let attempt = (attempt > 0).then(|| Segment::fact(format!("attempt {attempt}"), style));
+    let next = next.map(|at| at.since(context.now)).map(|span| {
+        let text = if span.is_zero() { "next try now".to_owned() } else { format!("next try in {}", countdown(span)) };
+        Segment::fact(text, style)
+    });
+    attempt.into_iter().chain(next).collect()
+}
+
+fn writer_facts(writer: &WriterView, context: &Context<'_>) -> Vec<Segment> {
+    let theme = context.theme;
+    let (text, dim) = (theme.style(Role::Text), theme.style(Role::Dim));
+    let commit = writer.last_commit.map_or_else(|| "no commit yet".to_owned(), |at| format!("commit {} ago", age(context.now.since(at))));
+    let mut facts = vec![
+        Segment::fact("writer", theme.style(Role::Accent)),
+        Segment::fact(format!("{} rows/s", quantity(writer.rows.per_second())), text),
+        Segment::fact(spark(&writer.rows), theme.style(Role::Accent)),
+        Segment::fact(format!("{} queued", writer.queued), text),
+        Segment::fact(commit, text),
+        Segment::fact(format!("{} rows written", whole(writer.written)), dim),
+        Segment::fact(format!("store of {}", bytes(writer.size)), dim),
+    ];
+    if writer.dropped > 0 {
+        facts.insert(1, Segment::fact(format!("✗ {} rows dropped", whole(writer.dropped)), theme.style(Role::Error)));
+    }
+    facts
+}
+
+fn writer_why(writer: &WriterView, context: &Context<'_>) -> Vec<Segment> {
+    let Some(error) = &writer.error else { return Vec::new() };
+    let mut segments = Segment::words(&format!("✗ {}", clean(error)), context.theme.style(Role::Error));
+    segments.extend(tries(writer.attempt, writer.next_try, context));
+    segments
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::market::{Delay, Source};
+    use crate::pane::segments::screens::World;
+
+    const NOW: &str = "2026-11-20T15:04:05Z";
+
+    fn feed(source: &str, state: FeedState) -> FeedView {
+        let now: Timestamp = NOW.parse().unwrap();
+        let mut feed = FeedView::new(Source::new(source), Delay::RealTime, now - Duration::from_secs(7_300));
+        feed.state = state;
+        feed.last_frame = Some(now - Duration::from_secs(3));
+        feed.rate.seconds = (0..30).map(|_| 1_250).collect();
+        (feed.lag, feed.errors, feed.reconnects, feed.symbols) = (Some(0.012), 1_234_567, 321, 42);
+        feed
+    }
+
+    fn dead() -> FeedView {
+        let now: Timestamp = NOW.parse().unwrap();
+        FeedView {
+            last_frame: Some(now - Duration::from_secs(47)),
+            error: Some("connection refused by 127.0.0.1".to_owned()),
+            attempt: 3,
+            next_try: Some(now + Duration::from_secs(12)),
+            ..feed("coinbase", FeedState::Dead)
+        }
+    }
+
+    fn writer() -> WriterView {
+        let now: Timestamp = NOW.parse().unwrap();
+        let mut writer = WriterView { store: "sqlite:/data/openbell.db".to_owned(), ..WriterView::default() };
+        (writer.written, writer.queued, writer.size) = (98_765_432, 17, 12_345_678);
+        writer.last_commit = Some(now - Duration::from_secs(125));
+        writer
+    }
+
+    fn world(feeds: Vec<FeedView>) -> World {
+        let mut world = World::new(NOW);
+        world.view.feeds = feeds.into_iter().map(Arc::new).collect();
+        world.view.writer = Arc::new(writer());
+        world
+    }
+
+    #[test]
+    fn a_live_feed_shows_its_figures() {
+        let world = world(vec![feed("yahoo", FeedState::Live)]);
+        let screen = world.draw(&Ingestion::default(), 140, 10);
+        let line = screen.lines().nth(1).unwrap();
+        for part in ["yahoo", "● live", "2h", "<10s", "1.25K", "12ms", "none", "1,234,567", "321", "42"] {
+            assert!(line.contains(part), "{part} in {line}");
+        }
+        assert_eq!(Ingestion::default().title(&world.context(80, 10)), "ingestion 1 of 1 healthy");
+    }
+
+    #[test]
+    fn a_dead_feed_says_why_since_when_and_when_it_is_tried_again() {
+        let world = world(vec![feed("yahoo", FeedState::Quiet), dead()]);
+        let screen = world.draw(&Ingestion::default(), 120, 10);
+        for part in ["✗ dead", "47s", "connection refused by 127.0.0.1  attempt 3  next try in 12 s"] {
+            assert!(screen.contains(part), "{part} in\n{screen}");
+        }
+        assert!(screen.contains("○ quiet"), "{screen}");
+        assert_eq!(Ingestion::default().title(&world.context(80, 10)), "ingestion 1 of 2 healthy");
+    }
+
+    #[test]
+    fn each_state_that_is_not_healthy_is_explained() {
+        for (state, text) in [(FeedState::Silent, "does not come"), (FeedState::Off, "turned off"), (FeedState::Idle, "no symbol")] {
+            let screen = world(vec![feed("yahoo", state)]).draw(&Ingestion::default(), 100, 8);
+            assert!(screen.contains(text) && screen.contains(state.name()), "{screen}");
+        }
+    }
+
+    #[test]
+    fn lags_read_well() {
+        let table = [(0.0, "0ms"), (0.0123, "12ms"), (0.9996, "1.0s"), (1.23, "1.2s"), (90.0, "1m"), (-0.005, "-5ms"), (f64::NAN, "-")];
+        for (seconds, text) in table {
+            assert_eq!(lag_text(seconds), text);
+        }
+    }
+
+    #[test]
+    fn the_writer_says_what_it_does_and_what_it_lost() {
+        let mut world = world(vec![feed("yahoo", FeedState::Live)]);
+        let screen = world.draw(&Ingestion::default(), 120, 10);
+        for part in ["0 rows/s", "17 queued", "commit 2m ago", "98,765,432 rows written", "store of 12.3MB"] {
+            assert!(screen.contains(part), "{part} in\n{screen}");
+        }
+        assert!(!screen.contains("dropped"));
+        let (error, next_try) = (Some("disk is full".to_owned()), Some(world.now + Duration::from_secs(30)));
+        world.view.writer = Arc::new(WriterView { dropped: 5_001, error, attempt: 2, next_try, ..writer() });
+        let screen = world.draw(&Ingestion::default(), 120, 10);
+        for part in ["✗ 5,001 rows dropped", "✗ disk is full  attempt 2  next try in 30 s"] {
+            assert!(screen.contains(part), "{part} in\n{screen}");
+        }
+    }
+
+    #[test]
+    fn enter_shows_where_the_store_is() {
+        let world = world(vec![feed("yahoo", FeedState::Live)]);
+        let mut pane = Ingestion::default();
+        assert!(!world.draw(&pane, 100, 10).contains("sqlite:/data/openbell.db"));
+        pane.act(Action::Open, &world.context(100, 10));
+        assert!(world.draw(&pane, 100, 10).contains("sqlite:/data/openbell.db"));
+    }
+
+    #[test]
+    fn it_ticks_while_an_age_shows_seconds() {
+        assert!(Ingestion::default().ticks(&world(vec![dead()]).context(80, 10)));
+        let mut still = dead();
+        (still.last_frame, still.next_try) = (None, None);
+        assert!(!Ingestion::default().ticks(&world(vec![still]).context(80, 10)));
+    }
+
+    #[test]
+    fn numbers_are_never_cut() {
+        world(vec![feed("yahoo", FeedState::Live), dead()]).check_numbers(&Ingestion::default());
+    }
+
+    #[test]
+    fn it_scrolls_and_filters() {
+        let world = world(vec![feed("yahoo", FeedState::Live), dead()]);
+        let mut pane = Ingestion::default();
+        pane.act(Action::Move(Motion::Bottom), &world.context(120, 3));
+        assert!(world.draw(&pane, 120, 3).contains("writer"));
+        pane.act(Action::Filter("REFUSED"), &world.context(120, 10));
+        let screen = world.draw(&pane, 120, 10);
+        assert!(screen.contains("coinbase") && !screen.contains("yahoo"), "{screen}");
+    }
+
+    #[test]
+    fn without_feeds_it_says_what_starts_one() {
+        let screen = World::new(NOW).draw(&Ingestion::default(), 100, 6);
+        assert!(screen.contains("a adds a symbol") && screen.contains("nothing is written"), "{screen}");
+    }
+}

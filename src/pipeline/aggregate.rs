@@ -1,0 +1,205 @@
+//! Trades and sampled prices into one-minute bars, sealed by the clock and reopened by late trades.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::calendar::{Bounds, Calendar, bar_bounds};
+use crate::market::{Bar, BarFlags, InstrumentId, Interval, Last, Moves, Origin, Source, Timestamp, Trade};
+
+/// How long after its end a bar waits for stragglers before it is sealed.
+pub const SEAL_GRACE: Duration = Duration::from_secs(2);
+/// How many bars stay in memory, so that a late trade can reopen one.
+const KEPT: usize = 16;
+
+/// The one-minute bars of one instrument from one source.
+#[derive(Debug)]
+pub struct Aggregator {
+    instrument: InstrumentId,
+    source: Source,
+    /// In order of time; the last is the one that forms.
+    buildings: VecDeque<Building>,
+    /// The last cumulative volume of sampled prices.
+    day_volume: Option<f64>,
+    /// The last stretch in which nothing could be heard: bars that it touches are partial.
+    deaf: (Timestamp, Timestamp),
+}
+
+/// A bar that forms, or that may be reopened.
+#[derive(Clone, Debug)]
+pub struct Building {
+    bounds: Bounds,
+    first: Option<Mark>,
+    last: Option<Mark>,
+    high: f64,
+    low: f64,
+    volume: Option<f64>,
+    notional: f64,
+    n_trades: u64,
+    sampled: bool,
+    /// The revision under which it was sealed last.
+    sealed: Option<u32>,
+    dirty: bool,
+}
+
+/// When, in which order, and for how much.
+type Mark = (Timestamp, u64, f64);
+
+/// Why a trade made no bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Late {
+    /// It belongs to a bar that is no longer in memory: that bar has to be asked again.
+    TooLate(Timestamp),
+    /// The venue is closed then, or its calendar does not know.
+    NoSession,
+}
+
+impl Aggregator {
+    #[must_use]
+    pub fn new(instrument: InstrumentId, source: Source) -> Self {
+        Self { instrument, source, buildings: VecDeque::new(), day_volume: None, deaf: (Timestamp::MIN, Timestamp::MIN) }
+    }
+
+    /// Nothing could be heard between these instants: the feed was not connected.
+    pub fn was_deaf(&mut self, from: Timestamp, to: Timestamp) {
+        self.deaf = (from, to);
+    }
+
+    /// Takes a trade into its bar.
+    pub fn trade(&mut self, calendar: &Calendar, at: Timestamp, trade: &Trade) -> Result<(), Late> {
+        let building = self.building(calendar, at)?;
+        if trade.moves.contains(Moves::VOLUME) {
+            *building.volume.get_or_insert(0.0) += trade.size;
+            building.notional += trade.size * trade.price;
+        }
+        building.n_trades += 1;
+        building.move_price((at, trade.trade_id.unwrap_or(0), trade.price), trade.moves);
+        Ok(())
+    }
+
+    /// Takes a sampled price into its bar; the volume is what the day's total rose by.
+    pub fn sample(&mut self, calendar: &Calendar, at: Timestamp, last: &Last) -> Result<(), Late> {
+        let traded = last.day_volume.and_then(|now| self.day_volume.map(|before| now - before)).filter(|traded| *traded > 0.0);
+        if last.day_volume.is_some() {
+            self.day_volume = last.day_volume;
+        }
+        let building = self.building(calendar, at)?;
+        building.sampled = true;
+        if let Some(traded) = traded {
+            *building.volume.get_or_insert(0.0) += traded;
+        }
+        building.move_price((at, 0, last.price), Moves::all());
+        Ok(())
+    }
+
+    fn building(&mut self, calendar: &Calendar, at: Timestamp) -> Result<&mut Building, Late> {
+        // Nearly every trade belongs to the newest bar.
+        let found = self.buildings.iter().rposition(|b| b.bounds.open <= at && at < b.bounds.close);
+        let index = match found {
+            Some(index) => index,
+            None => self.open(calendar, at)?,
+        };
+        let building = &mut self.buildings[index];
+        building.dirty = true;
+        Ok(building)
+    }
+
+    fn open(&mut self, calendar: &Calendar, at: Timestamp) -> Result<usize, Late> {
+        let full = self.buildings.len() == KEPT;
+        if full && self.buildings.front().is_some_and(|oldest| at < oldest.bounds.open) {
+            return Err(Late::TooLate(at));
+        }
+        let bounds = bar_bounds(calendar, Interval::OneMinute.duration(), at).ok().flatten().ok_or(Late::NoSession)?;
+        if full {
+            self.buildings.pop_front();
+        }
+        let index = self.buildings.partition_point(|b| b.bounds.open < bounds.open);
+        self.buildings.insert(index, Building::new(bounds));
+        Ok(index)
+    }
+
+    /// The bars that ended, or changed since they were sealed, by `now`.
+    pub fn seal(&mut self, now: Timestamp) -> Vec<Bar> {
+        let (instrument, source, deaf) = (self.instrument, &self.source, self.deaf);
+        let ended = self.buildings.iter_mut().filter(|b| b.dirty && b.bounds.close + SEAL_GRACE <= now);
+        let sealed = ended.filter_map(|b| {
+            let touched = b.bounds.open < deaf.1 && deaf.0 < b.bounds.close;
+            b.seal(instrument, source, if touched { BarFlags::PARTIAL } else { BarFlags::empty() })
+        });
+        sealed.collect()
+    }
+
+    /// The bar that forms, flagged partial: for a shutdown.
+    pub fn partial(&mut self, now: Timestamp) -> Vec<Bar> {
+        let mut bars = self.seal(now);
+        let (instrument, source) = (self.instrument, &self.source);
+        bars.extend(self.buildings.iter_mut().filter(|b| b.dirty).filter_map(|b| b.seal(instrument, source, BarFlags::PARTIAL)));
+        bars
+    }
+
+    /// When the next bar is due to be sealed.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        self.buildings.iter().filter(|b| b.dirty).map(|b| b.bounds.close + SEAL_GRACE).min()
+    }
+}
+
+impl Building {
+    fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            first: None,
+            last: None,
+            high: f64::NEG_INFINITY,
+            low: f64::INFINITY,
+            volume: None,
+            notional: 0.0,
+            n_trades: 0,
+            sampled: false,
+            sealed: None,
+            dirty: true,
+        }
+    }
+
+    /// The order of trades is that of their times and ids, whatever the order they came in.
+    fn move_price(&mut self, mark: Mark, moves: Moves) {
+        if moves.contains(Moves::HIGH_LOW) {
+            self.high = self.high.max(mark.2);
+            self.low = self.low.min(mark.2);
+        }
+        if moves.contains(Moves::OPEN_CLOSE) {
+            let order = |m: &Mark| (m.0, m.1);
+            if self.first.as_ref().is_none_or(|first| order(&mark) < order(first)) {
+                self.first = Some(mark);
+            }
+            if self.last.as_ref().is_none_or(|last| order(&mark) >= order(last)) {
+                self.last = Some(mark);
+            }
+        }
+    }
+
+    fn seal(&mut self, instrument: InstrumentId, source: &Source, flags: BarFlags) -> Option<Bar> {
+        self.dirty = false;
+        let (open, close) = (self.first?.2, self.last?.2);
+        let revision = self.sealed.map_or(0, |revision| revision + 1);
+        self.sealed = Some(revision);
+        let sampled = if self.sampled { BarFlags::SAMPLED } else { BarFlags::empty() };
+        Some(Bar {
+            instrument,
+            interval: Interval::OneMinute,
+            open_time: self.bounds.open,
+            open,
+            high: self.high.max(open).max(close),
+            low: self.low.min(open).min(close),
+            close,
+            volume: self.volume,
+            vwap: self.volume.filter(|volume| *volume > 0.0 && !self.sampled).map(|volume| self.notional / volume),
+            n_trades: (!self.sampled).then_some(self.n_trades),
+            session: Some(self.bounds.kind),
+            source: source.clone(),
+            origin: Origin::Live,
+            revision,
+            quality: 1.0,
+            flags: flags | sampled,
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! The live path: events of every feed in; prices to show, and judged bars to keep, out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::calendar::Calendars;
+use crate::market::{Bar, BarFlags, EventKind, InstrumentId, Last, MarketEvent, Moves, Origin, Source, SourceBar, Timestamp, Trade};
+use crate::pipeline::aggregate::{Aggregator, Late};
+use crate::pipeline::dedupe::{Dedupe, Freshness};
+use crate::pipeline::judge::{Judge, Judged};
+use crate::pipeline::normalise::{Route, Routes, check_trade};
+use crate::quality::Quarantined;
+
+/// The state of the live path.
+#[derive(Debug)]
+pub struct Live {
+    calendars: Arc<Calendars>,
+    judge: Judge,
+    feeds: Vec<Feed>,
+}
+
+/// What the path has to know of a feed.
+#[derive(Clone, Debug)]
+pub struct FeedFacts {
+    pub source: Source,
+    /// Whether it sends trades: then bars are made of these, and not of sampled prices.
+    pub trades: bool,
+}
+
+#[derive(Debug)]
+struct Feed {
+    facts: FeedFacts,
+    routes: Routes,
+    deaf: (Timestamp, Timestamp),
+    lanes: HashMap<InstrumentId, Lane>,
+}
+
+#[derive(Debug)]
+struct Lane {
+    route: Route,
+    aggregator: Aggregator,
+    dedupe: Dedupe,
+}
+
+/// What one event came to.
+#[derive(Debug, Default, PartialEq)]
+pub struct Output {
+    /// Whose price or quote it was, when it may be shown.
+    pub seen: Option<Seen>,
+    pub judged: Option<Judged>,
+    pub quarantined: Option<Quarantined>,
+    /// A trade came for a bar that is gone from memory, or trades were lost: the minute has to be asked again.
+    pub hole: Option<(InstrumentId, Timestamp)>,
+}
+
+/// An event that passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub instrument: InstrumentId,
+}
+
+impl Live {
+    #[must_use]
+    pub fn new(calendars: Arc<Calendars>) -> Self {
+        Self { judge: Judge::new(Arc::clone(&calendars)), calendars, feeds: Vec::new() }
+    }
+
+    /// Adds a feed; the answer is its number.
+    pub fn add_feed(&mut self, facts: FeedFacts) -> usize {
+        self.feeds.push(Feed { facts, routes: Routes::default(), deaf: (Timestamp::MIN, Timestamp::MIN), lanes: HashMap::new() });
+        self.feeds.len() - 1
+    }
+
+    /// Says whose instruments a feed's spellings mean from now on. What forms is kept.
+    pub fn set_routes(&mut self, feed: usize, routes: Routes) {
+        self.feeds[feed].routes = routes;
+    }
+
+    /// A feed could not be heard between these instants.
+    pub fn was_deaf(&mut self, feed: usize, from: Timestamp, to: Timestamp) {
+        let feed = &mut self.feeds[feed];
+        feed.deaf = (from, to);
+        feed.lanes.values_mut().for_each(|lane| lane.aggregator.was_deaf(from, to));
+    }
+
+    /// Takes one event.
+    pub fn accept(&mut self, feed: usize, event: &MarketEvent) -> Output {
+        let Self { calendars, judge, feeds } = self;
+        let Feed { facts, routes, deaf, lanes } = &mut feeds[feed];
+        let Some(route) = routes.get(&event.symbol) else { return Output::default() };
+        let lane = lanes.entry(route.instrument).or_insert_with(|| Lane::new(route.clone(), facts, *deaf));
+        match &event.kind {
+            EventKind::Trade(trade) => lane.trade(calendars, facts, event, trade),
+            EventKind::Last(last) => lane.sample(calendars, facts, event, last),
+            EventKind::Quote(_) => Output { seen: Some(lane.seen()), ..Output::default() },
+            EventKind::Bar(bar) => {
+                let judged = judge.judge(source_bar(bar, lane.route.instrument, &facts.source), &lane.route, event.ts_recv);
+                Output { seen: judged.bar.is_ok().then(|| lane.seen()), judged: Some(judged), ..Output::default() }
+            }
+            EventKind::Heartbeat { last_trade_id } => lane.heartbeat(*last_trade_id, event.ts_event),
+        }
+    }
+
+    /// The bars that ended by `now`, judged.
+    pub fn seal(&mut self, now: Timestamp) -> Vec<Judged> {
+        self.collect(now, Aggregator::seal)
+    }
+
+    /// What forms, flagged partial: for a shutdown.
+    pub fn partial(&mut self, now: Timestamp) -> Vec<Judged> {
+        self.collect(now, Aggregator::partial)
+    }
+
+    fn collect(&mut self, now: Timestamp, take: fn(&mut Aggregator, Timestamp) -> Vec<Bar>) -> Vec<Judged> {
+        let Self { judge, feeds, .. } = self;
+        let mut judged = Vec::new();
+        for lane in feeds.iter_mut().flat_map(|feed| feed.lanes.values_mut()) {
+            let bars = take(&mut lane.aggregator, now);
+            judged.extend(bars.into_iter().map(|bar| judge.judge(bar, &lane.route, now)));
+        }
+        judged
+    }
+
+    /// When the next bar is due to be sealed.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        self.feeds.iter().flat_map(|feed| feed.lanes.values()).filter_map(|lane| lane.aggregator.due()).min()
+    }
+}
+
+impl Lane {
+    fn new(route: Route, facts: &FeedFacts, deaf: (Timestamp, Timestamp)) -> Self {
+        let mut aggregator = Aggregator::new(route.instrument, facts.source.clone());
+        aggregator.was_deaf(deaf.0, deaf.1);
+        Self { route, aggregator, dedupe: Dedupe::default() }
+    }
+
+    fn seen(&self) -> Seen {
+        Seen { instrument: self.route.instrument }
+    }
+
+    fn trade(&mut self, calendars: &Calendars, facts: &FeedFacts, event: &MarketEvent, trade: &Trade) -> Output {
+        if let Some(reason) = check_trade(trade, self.route.may_be_negative, event.ts_event, event.ts_recv) {
+            return Output { quarantined: Some(self.refuse(facts, event, reason)), ..Output::default() };
+        }
+        let freshness = trade.trade_id.map_or(Freshness::New, |id| self.dedupe.trade(id));
+        let lost = match freshness {
+            Freshness::Repeated => return Output::default(),
+            Freshness::New => None,
+            Freshness::NewAfterLoss(_) => Some((self.route.instrument, event.ts_event)),
+        };
+        let late = calendars.get(&self.route.venue).map(|calendar| self.aggregator.trade(calendar, event.ts_event, trade));
+        let hole = match late {
+            Some(Err(Late::TooLate(at))) => Some((self.route.instrument, at)),
+            Some(Err(Late::NoSession) | Ok(())) | None => lost,
+        };
+        Output { seen: Some(self.seen()), hole, ..Output::default() }
+    }
+
+    fn sample(&mut self, calendars: &Calendars, facts: &FeedFacts, event: &MarketEvent, last: &Last) -> Output {
+        let as_trade = Trade { price: last.price, size: 0.0, trade_id: None, taker: None, moves: Moves::all() };
+        if let Some(reason) = check_trade(&as_trade, self.route.may_be_negative, event.ts_event, event.ts_recv) {
+            return Output { quarantined: Some(self.refuse(facts, event, reason)), ..Output::default() };
+        }
+        if !self.dedupe.sample(event.ts_event) {
+            return Output::default();
+        }
+        if !facts.trades
+            && let Some(calendar) = calendars.get(&self.route.venue)
+        {
+            // A price outside any session is shown and makes no bar.
+            let _ = self.aggregator.sample(calendar, event.ts_event, last);
+        }
+        Output { seen: Some(self.seen()), ..Output::default() }
+    }
+
+    /// A heartbeat that knows a newer trade than we saw shows a loss even in silence; 0 means unknown.
+    fn heartbeat(&mut self, last_trade_id: Option<u64>, at: Timestamp) -> Output {
+        let Some(id) = last_trade_id.filter(|id| *id != 0) else { return Output::default() };
+        match self.dedupe.highest() {
+            None => self.dedupe.start_at(id),
+            Some(highest) if id > highest + HEARTBEAT_LEAD => {
+                self.dedupe.start_at(id);
+                return Output { hole: Some((self.route.instrument, at)), ..Output::default() };
+            }
+            Some(_) => {}
+        }
+        Output::default()
+    }
+
+    fn refuse(&self, facts: &FeedFacts, event: &MarketEvent, reason: &str) -> Quarantined {
+        Quarantined {
+            received_at: event.ts_recv,
+            source: facts.source.clone(),
+            instrument: self.route.instrument,
+            interval: None,
+            open_time: None,
+            reasons: vec![reason.to_owned()],
+            payload: format!("{:?}", event.kind),
+        }
+    }
+}
+
+/// How many trades a heartbeat may be ahead of the trades on the same connection without one being lost.
+const HEARTBEAT_LEAD: u64 = 50;
+
+/// A bar as a source sent it, before it is judged.
+#[must_use]
+pub fn source_bar(bar: &SourceBar, instrument: InstrumentId, source: &Source) -> Bar {
+    Bar {
+        instrument,
+        interval: bar.interval,
+        open_time: bar.open_time,
+        open: bar.open,
+        high: bar.high,
+        low: bar.low,
+        close: bar.close,
+        volume: bar.volume,
+        vwap: bar.vwap,
+        n_trades: bar.n_trades,
+        session: None,
+        source: source.clone(),
+        origin: Origin::Live,
+        revision: 0,
+        quality: 1.0,
+        flags: BarFlags::empty(),
+    }
+}

@@ -1,0 +1,17 @@
+//! From events to judged bars: the same path for what comes live and what is backfilled.
+
+mod aggregate;
+mod dedupe;
+mod fuse;
+mod judge;
+mod live;
+mod normalise;
+mod resample;
+
+pub use aggregate::{Aggregator, Building, Late};
+pub use dedupe::{Dedupe, Freshness};
+pub use fuse::{Fused, Ranks, fuse};
+pub use judge::{Judge, Judged};
+pub use live::{FeedFacts, Live, Output, Seen, source_bar};
+pub use normalise::{Route, Routes, check_trade, widen};
+pub use resample::resample;

@@ -1,0 +1,54 @@
+//! From a source's words to ours: whose instrument a spelling means, and figures that can be figures.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::market::{InstrumentId, Timestamp, Trade};
+
+/// How far a source's clock may be ahead of ours.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+/// Whose instrument each spelling of one feed means.
+#[derive(Clone, Debug, Default)]
+pub struct Routes(HashMap<Arc<str>, Route>);
+
+/// Where an event goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    pub instrument: InstrumentId,
+    /// The calendar of its venue.
+    pub venue: Arc<str>,
+    /// Whether the instrument may trade at or below zero, as futures do.
+    pub may_be_negative: bool,
+}
+
+impl Routes {
+    /// Names the instrument that a spelling means.
+    pub fn insert(&mut self, spelling: &str, route: Route) {
+        self.0.insert(spelling.into(), route);
+    }
+
+    #[must_use]
+    pub fn get(&self, spelling: &str) -> Option<&Route> {
+        self.0.get(spelling)
+    }
+}
+
+/// Why a trade or price cannot be one; `None` when it can.
+#[must_use]
+pub fn check_trade(trade: &Trade, may_be_negative: bool, ts_event: Timestamp, ts_recv: Timestamp) -> Option<&'static str> {
+    if !trade.price.is_finite() || (trade.price <= 0.0 && !may_be_negative) {
+        return Some("price");
+    }
+    if !trade.size.is_finite() || trade.size < 0.0 {
+        return Some("negative_volume");
+    }
+    (ts_event > ts_recv + CLOCK_SKEW).then_some("future")
+}
+
+/// Widens a float32 through its shortest decimal: 190.26, not 190.25999450683594.
+#[must_use]
+pub fn widen(narrow: f32) -> f64 {
+    narrow.to_string().parse().unwrap_or(f64::NAN)
+}

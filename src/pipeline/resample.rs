@@ -1,0 +1,46 @@
+//! Bars into longer bars.
+
+use crate::calendar::{Calendar, bar_bounds};
+use crate::market::{Bar, Interval, Origin, SessionKind, Timestamp};
+
+/// Builds bars of `interval` from shorter ones of one instrument, in order of time. Days and weeks are those of the
+/// regular session; bars outside any session are left out.
+#[must_use]
+pub fn resample(calendar: &Calendar, bars: &[Bar], interval: Interval) -> Vec<Bar> {
+    let mut longer: Vec<Bar> = Vec::new();
+    for bar in bars {
+        let Some((open_time, session)) = bucket(calendar, bar, interval) else { continue };
+        match longer.last_mut() {
+            Some(current) if current.open_time == open_time => extend(current, bar),
+            _ => longer.push(Bar { interval, open_time, session, origin: Origin::Derived, revision: 0, ..bar.clone() }),
+        }
+    }
+    longer
+}
+
+fn bucket(calendar: &Calendar, bar: &Bar, interval: Interval) -> Option<(Timestamp, Option<SessionKind>)> {
+    if interval.is_intraday() {
+        let bounds = bar_bounds(calendar, interval.duration(), bar.open_time).ok().flatten()?;
+        return Some((bounds.open, Some(bounds.kind)));
+    }
+    if bar.interval.is_intraday() && bar.session.is_some_and(|kind| kind != SessionKind::Regular) {
+        return None;
+    }
+    let date = if bar.interval.is_intraday() { calendar.session_date(bar.open_time).ok()? } else { bar.open_time.date() };
+    let label = if interval == Interval::OneWeek { date.monday() } else { date };
+    Some((label.midnight(), None))
+}
+
+fn extend(longer: &mut Bar, bar: &Bar) {
+    let total = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a + b);
+    let notional = |bar: &Bar| bar.vwap.zip(bar.volume).map(|(vwap, volume)| vwap * volume);
+    let traded = total(notional(longer), notional(bar));
+    longer.high = longer.high.max(bar.high);
+    longer.low = longer.low.min(bar.low);
+    longer.close = bar.close;
+    longer.volume = total(longer.volume, bar.volume);
+    longer.vwap = traded.zip(longer.volume).filter(|(_, volume)| *volume > 0.0).map(|(traded, volume)| traded / volume);
+    longer.n_trades = longer.n_trades.zip(bar.n_trades).map(|(a, b)| a + b);
+    longer.quality = longer.quality.min(bar.quality);
+    longer.flags |= bar.flags;
+}

@@ -1,0 +1,99 @@
+//! Answers of the Coinbase REST interface in our words. It asks nothing.
+
+use serde::Deserialize;
+
+use crate::market::{EventKind, Last, MarketEvent, SourceBar, Timestamp, clean};
+use crate::provider::coinbase::decode::{Figure, Text, amount, positive, quote, time};
+use crate::provider::contract::{HistoryPage, ProviderError};
+
+/// How much of a bad answer is kept.
+const EXCERPT: usize = 300;
+
+/// `[time, low, high, open, close, volume]`: "Get product candles", <https://docs.cdp.coinbase.com>.
+#[derive(Deserialize)]
+struct Candle(Option<i64>, Option<f64>, Option<f64>, Option<f64>, Option<f64>, Option<f64>);
+
+/// "Get product ticker", <https://docs.cdp.coinbase.com>.
+#[derive(Deserialize)]
+struct Ticker<'a> {
+    price: Option<Figure>,
+    bid: Option<Figure>,
+    ask: Option<Figure>,
+    volume: Option<Figure>,
+    #[serde(borrow)]
+    time: Option<Text<'a>>,
+}
+
+/// "Get product stats", over 24 hours: <https://docs.cdp.coinbase.com>.
+#[derive(Default, Deserialize)]
+struct Stats {
+    open: Option<Figure>,
+    high: Option<Figure>,
+    low: Option<Figure>,
+}
+
+/// "Errors", <https://docs.cdp.coinbase.com>.
+#[derive(Deserialize)]
+struct Fault<'a> {
+    #[serde(borrow)]
+    message: Text<'a>,
+}
+
+/// The sealed bars of a page, oldest first. They come newest first, with the row before the page and the bucket that still forms.
+pub fn candles(body: &[u8], page: &HistoryPage, now: Timestamp) -> Result<Vec<SourceBar>, ProviderError> {
+    let rows: Vec<Candle> = serde_json::from_slice(body).map_err(|_| malformed("coinbase candles are not rows of numbers", body))?;
+    let sealed = |bar: &SourceBar| bar.open_time + page.interval.duration() <= now;
+    let inside = |bar: &SourceBar| page.from <= bar.open_time && bar.open_time < page.to;
+    let bars = rows.iter().filter_map(|row| bar(row, page)).filter(|bar| inside(bar) && sealed(bar));
+    let mut bars: Vec<SourceBar> = bars.collect();
+    bars.sort_by_key(|bar| bar.open_time);
+    bars.dedup_by_key(|bar| bar.open_time);
+    Ok(bars)
+}
+
+/// A row with a hole in it is no bar.
+fn bar(row: &Candle, page: &HistoryPage) -> Option<SourceBar> {
+    let &Candle(time, low, high, open, close, volume) = row;
+    Some(SourceBar {
+        interval: page.interval,
+        open_time: Timestamp::from_seconds(time?),
+        open: open?,
+        high: high?,
+        low: low?,
+        close: close?,
+        volume,
+        vwap: None,
+        n_trades: None,
+    })
+}
+
+/// A look at one product; without its stats the price has no reference.
+pub fn look(ticker: &[u8], stats: Option<&[u8]>, spelling: &str, ts_recv: Timestamp) -> Result<Vec<MarketEvent>, ProviderError> {
+    let bad = || malformed("the coinbase ticker is not as it should be", ticker);
+    let Ticker { price, bid, ask, volume, time: sent } = serde_json::from_slice(ticker).map_err(|_| bad())?;
+    let stats: Stats = stats.and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+    let last = Last {
+        price: positive(price).ok_or_else(bad)?,
+        reference: positive(stats.open),
+        day_open: None,
+        day_high: positive(stats.high),
+        day_low: positive(stats.low),
+        day_volume: amount(volume),
+    };
+    let ts_event = time(sent.as_ref().map(Text::as_str), ts_recv).map_err(|_| bad())?;
+    let event = |kind| MarketEvent { symbol: spelling.into(), ts_event, ts_recv, kind };
+    let quote = quote((bid, None), (ask, None)).map(|quote| event(EventKind::Quote(quote)));
+    Ok([event(EventKind::Last(last))].into_iter().chain(quote).collect())
+}
+
+/// The source's own words for an error.
+#[must_use]
+pub fn explain(body: &[u8]) -> Option<String> {
+    let fault: Fault<'_> = serde_json::from_slice(body).ok()?;
+    Some(clean(fault.message.as_str()).into_owned())
+}
+
+fn malformed(message: &str, body: &[u8]) -> ProviderError {
+    let start = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]);
+    ProviderError::Malformed { message: message.to_owned(), payload: clean(&start).into_owned() }
+}

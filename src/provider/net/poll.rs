@@ -1,0 +1,113 @@
+//! Looking at prices one by one: what a socket does not say, and all of it while the socket is down.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::host::Clock;
+use crate::market::Timestamp;
+use crate::provider::contract::{Provider, ProviderError};
+use crate::provider::net::feed::{FeedMessage, Subscription};
+
+/// How long a symbol that the source does not know is left alone.
+const UNKNOWN: Duration = Duration::from_secs(3_600);
+/// How much rarer a symbol is looked at while the socket is well.
+const RARELY: u32 = 15;
+/// The shortest wait between two looks.
+const STEP: Duration = Duration::from_secs(1);
+
+/// Looks at each symbol in turn, spread over the period.
+pub struct Poll {
+    pub name: &'static str,
+    pub provider: Arc<dyn Provider>,
+    pub every: Duration,
+    pub clock: Clock,
+    pub subscriptions: watch::Receiver<Vec<Subscription>>,
+    /// Whether the socket brings everything.
+    pub socket_is_well: watch::Receiver<bool>,
+    /// Rises when somebody asks for prices now.
+    pub refresh: watch::Receiver<u64>,
+    /// Which feed this is, for whoever listens to all of them.
+    pub number: usize,
+    pub messages: mpsc::Sender<(usize, FeedMessage)>,
+    /// What went wrong last, for the feed's line.
+    pub trouble: watch::Sender<Option<String>>,
+    pub token: CancellationToken,
+}
+
+impl Poll {
+    /// Runs until it is cancelled.
+    pub async fn run(mut self) {
+        let mut looked: HashMap<String, Timestamp> = HashMap::new();
+        loop {
+            if self.refresh.has_changed().unwrap_or(false) {
+                self.refresh.mark_unchanged();
+                looked.clear();
+            }
+            let wanted = self.subscriptions.borrow_and_update().clone();
+            looked.retain(|spelling, _| wanted.iter().any(|s| s.spelling == *spelling));
+            let now = self.clock.now();
+            let next = wanted.iter().map(|s| (looked.get(&s.spelling).copied().unwrap_or(Timestamp::MIN), s)).min_by_key(|(due, _)| *due);
+            let wait = match next {
+                Some((due, subscription)) if due <= now => {
+                    let pause = self.look(&subscription.spelling).await;
+                    looked.insert(subscription.spelling.clone(), self.clock.now() + pause);
+                    STEP
+                }
+                Some((due, _)) => due.since(now).clamp(STEP, self.every),
+                None => self.every,
+            };
+            tokio::select! {
+                () = self.clock.sleep(wait) => {}
+                changed = self.subscriptions.changed() => if changed.is_err() { return },
+                _ = self.refresh.changed() => looked.clear(),
+                () = self.token.cancelled() => return,
+            }
+        }
+    }
+
+    /// Looks at one symbol; the answer is when to look again.
+    async fn look(&mut self, spelling: &str) -> Duration {
+        let answer = tokio::select! {
+            answer = self.provider.look(spelling) => answer,
+            () = self.token.cancelled() => return self.every,
+        };
+        let usual = if *self.socket_is_well.borrow() { self.every * RARELY } else { self.every };
+        match answer {
+            Ok(events) => {
+                self.tell(None);
+                let _ = self.messages.send((self.number, FeedMessage::Events(events))).await;
+                usual
+            }
+            Err(error @ ProviderError::NotFound { .. }) => {
+                tracing::warn!(feed = self.name, "{error}");
+                UNKNOWN
+            }
+            Err(error) => {
+                let wait = if let ProviderError::RateLimited { after: Some(after) } = &error { *after } else { usual };
+                self.tell(Some(error.to_string()));
+                wait.max(usual)
+            }
+        }
+    }
+
+    /// One log line for a trouble, not one for each symbol that meets it.
+    fn tell(&self, trouble: Option<String>) {
+        self.trouble.send_if_modified(|old| {
+            let kind = |text: &Option<String>| text.as_deref().map(|text| text.rsplit(": ").next().unwrap_or(text).to_owned());
+            let changed = kind(old) != kind(&trouble);
+            if changed {
+                if let Some(message) = &trouble {
+                    tracing::warn!(feed = self.name, "{message}");
+                } else {
+                    tracing::info!(feed = self.name, "the source answers again");
+                }
+                *old = trouble;
+            }
+            changed
+        });
+    }
+}

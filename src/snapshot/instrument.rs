@@ -1,0 +1,172 @@
+//! One row of the watchlist, folded from events.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::market::{AssetClass, Bar, Delay, EventKind, Instrument, Last, MarketEvent, Quote, Source, Timestamp, Trade};
+
+/// How many closes a sparkline is drawn from.
+const SPARK: usize = 60;
+
+/// What is known of one instrument now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstrumentView {
+    pub instrument: Instrument,
+    pub last: Option<Price>,
+    /// The price that the change is counted from: the previous regular close; for crypto, 24 hours ago.
+    pub reference: Option<f64>,
+    pub quote: Quote,
+    /// Since the session's start; over 24 hours for crypto.
+    pub volume: Option<f64>,
+    pub day_open: Option<f64>,
+    pub day_high: Option<f64>,
+    pub day_low: Option<f64>,
+    /// Whose price it is.
+    pub source: Option<Source>,
+    pub delay: Delay,
+    /// Closes of the last sealed minutes, oldest first.
+    pub closes: VecDeque<f64>,
+    /// Which way the last price moved: above zero up, below zero down.
+    pub tick: i8,
+}
+
+/// A price with the two times that tell its age.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Price {
+    pub value: f64,
+    /// The source's time of the price.
+    pub ts_event: Timestamp,
+    /// When a source last said that this is still the price.
+    pub confirmed: Timestamp,
+}
+
+impl InstrumentView {
+    /// A row of which nothing is known yet.
+    #[must_use]
+    pub fn new(instrument: Instrument) -> Self {
+        Self {
+            instrument,
+            last: None,
+            reference: None,
+            quote: Quote::default(),
+            volume: None,
+            day_open: None,
+            day_high: None,
+            day_low: None,
+            source: None,
+            delay: Delay::Unknown,
+            closes: VecDeque::new(),
+            tick: 0,
+        }
+    }
+
+    /// The change from the reference price.
+    #[must_use]
+    pub fn change(&self) -> Option<f64> {
+        Some(self.last?.value - self.reference?)
+    }
+
+    /// The change in percent of the reference price.
+    #[must_use]
+    pub fn change_pct(&self) -> Option<f64> {
+        let reference = self.reference.filter(|reference| *reference != 0.0)?;
+        Some(self.change()? / reference * 100.0)
+    }
+
+    /// Folds one event in.
+    pub fn fold(&mut self, event: &MarketEvent, source: &Source, delay: Delay) {
+        let known = match &event.kind {
+            EventKind::Trade(trade) => self.fold_trade(event, trade),
+            EventKind::Last(last) => self.fold_last(event, last),
+            EventKind::Quote(quote) => self.fold_quote(quote),
+            EventKind::Bar(bar) => self.fold_price(bar.close, bar.open_time + bar.interval.duration(), event.ts_recv),
+            EventKind::Heartbeat { .. } => false,
+        };
+        if known {
+            self.source = Some(source.clone());
+            self.delay = delay;
+        }
+    }
+
+    fn fold_trade(&mut self, event: &MarketEvent, trade: &Trade) -> bool {
+        // The day's figures of crypto are a source's 24 hours, not a sum that starts when we do.
+        if self.instrument.asset_class != AssetClass::Crypto {
+            self.volume = Some(self.volume.unwrap_or(0.0) + trade.size);
+        }
+        self.widen_day(trade.price);
+        self.fold_price(trade.price, event.ts_event, event.ts_recv)
+    }
+
+    fn fold_last(&mut self, event: &MarketEvent, last: &Last) -> bool {
+        self.reference = last.reference.or(self.reference);
+        self.volume = last.day_volume.or(self.volume);
+        self.day_open = last.day_open.or(self.day_open);
+        self.day_high = last.day_high.or(self.day_high);
+        self.day_low = last.day_low.or(self.day_low);
+        self.widen_day(last.price);
+        self.fold_price(last.price, event.ts_event, event.ts_recv)
+    }
+
+    fn fold_quote(&mut self, quote: &Quote) -> bool {
+        let Quote { bid, bid_size, ask, ask_size } = quote.clone();
+        self.quote = Quote {
+            bid: bid.or(self.quote.bid),
+            bid_size: bid_size.or(self.quote.bid_size),
+            ask: ask.or(self.quote.ask),
+            ask_size: ask_size.or(self.quote.ask_size),
+        };
+        true
+    }
+
+    /// A price that is older than the shown one only confirms nothing.
+    fn fold_price(&mut self, value: f64, ts_event: Timestamp, confirmed: Timestamp) -> bool {
+        match &mut self.last {
+            Some(last) if ts_event < last.ts_event => false,
+            Some(last) => {
+                if value > last.value {
+                    self.tick = 1;
+                } else if value < last.value {
+                    self.tick = -1;
+                }
+                *last = Price { value, ts_event, confirmed };
+                true
+            }
+            None => {
+                self.last = Some(Price { value, ts_event, confirmed });
+                true
+            }
+        }
+    }
+
+    fn widen_day(&mut self, price: f64) {
+        self.day_high = self.day_high.map(|high| high.max(price)).or(Some(price));
+        self.day_low = self.day_low.map(|low| low.min(price)).or(Some(price));
+    }
+
+    /// Adds a sealed minute to the sparkline.
+    pub fn fold_bar(&mut self, bar: &Bar) {
+        if self.closes.len() == SPARK {
+            self.closes.pop_front();
+        }
+        self.closes.push_back(bar.close);
+    }
+
+    /// Starts from what the store knows: last known rows are shown with their age.
+    pub fn fold_history(&mut self, bars: &[Bar]) {
+        for bar in bars {
+            self.fold_bar(bar);
+        }
+        if let (None, Some(bar)) = (self.last, bars.last()) {
+            let ts_event = bar.open_time + bar.interval.duration();
+            self.last = Some(Price { value: bar.close, ts_event, confirmed: ts_event });
+            self.source = Some(bar.source.clone());
+        }
+    }
+}
+
+/// Rows are shared between pictures: only what changes is copied.
+pub(crate) fn row_mut(row: &mut Arc<InstrumentView>) -> &mut InstrumentView {
+    Arc::make_mut(row)
+}

@@ -1,0 +1,9 @@
+//! Where everything seen is kept.
+
+mod contract;
+mod sqlite;
+mod writer;
+
+pub use contract::{Ack, BarQuery, Batch, JobRecord, RecordQuery, Store, StoreError, StoreStatus, SymbolStatus, ViolationRow};
+pub use sqlite::{Creation, Sqlite};
+pub use writer::{Writer, WriterEvent};

@@ -1,0 +1,94 @@
+//! Bars as rows.
+
+use rusqlite::{CachedStatement, Row, params};
+
+use crate::market::{Bar, BarFlags, BarKey, InstrumentId, Interval, SessionKind, Source, Timestamp};
+
+pub(crate) const COLUMNS: &str = "instrument_id, interval_s, open_time, open, high, low, close, volume, vwap, n_trades, session, source, origin, revision, quality, flags";
+
+pub(crate) const INSERT: &str = "INSERT INTO bars (instrument_id, interval_s, open_time, open, high, low, close, volume, vwap, n_trades, session, source, origin, revision, quality, flags, recorded_at, updated_at) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17) ON CONFLICT DO NOTHING";
+
+pub(crate) const UPDATE: &str = "UPDATE bars SET open = ?4, high = ?5, low = ?6, close = ?7, volume = ?8, vwap = ?9, n_trades = ?10, session = ?11, source = ?12, origin = ?13, revision = ?14, quality = ?15, flags = ?16, updated_at = ?17 \
+     WHERE instrument_id = ?1 AND interval_s = ?2 AND open_time = ?3";
+
+/// Runs [`INSERT`] or [`UPDATE`] for a bar; the answer is the rows that changed.
+pub(crate) fn write(statement: &mut CachedStatement<'_>, bar: &Bar, at: Timestamp) -> rusqlite::Result<usize> {
+    statement.execute(params![
+        bar.instrument.0,
+        bar.interval.seconds(),
+        bar.open_time.as_micros(),
+        bar.open,
+        bar.high,
+        bar.low,
+        bar.close,
+        bar.volume,
+        bar.vwap,
+        bar.n_trades.map(|n| i64::try_from(n).unwrap_or(i64::MAX)),
+        bar.session.map(SessionKind::name),
+        bar.source.as_str(),
+        bar.origin.name(),
+        bar.revision,
+        bar.quality,
+        flags_text(bar.flags),
+        at.as_micros(),
+    ])
+}
+
+/// Most bars have no flags: no text is made for them.
+fn flags_text(flags: BarFlags) -> std::borrow::Cow<'static, str> {
+    if flags.is_empty() { "".into() } else { flags.to_string().into() }
+}
+
+/// Reads rows of [`COLUMNS`] into bars, sharing the source's name between neighbours.
+#[derive(Default)]
+pub(crate) struct Reader {
+    source: Option<Source>,
+}
+
+impl Reader {
+    pub(crate) fn read(&mut self, row: &Row<'_>) -> rusqlite::Result<Bar> {
+        let name = row.get_ref(11)?.as_str()?;
+        let source = match &self.source {
+            Some(source) if source.as_str() == name => source.clone(),
+            _ => self.source.insert(Source::new(name)).clone(),
+        };
+        let seconds: u32 = row.get(1)?;
+        Ok(Bar {
+            instrument: InstrumentId(row.get(0)?),
+            interval: Interval::from_seconds(seconds).ok_or(rusqlite::Error::IntegralValueOutOfRange(1, seconds.into()))?,
+            open_time: Timestamp::from_micros(row.get(2)?),
+            open: row.get(3)?,
+            high: row.get(4)?,
+            low: row.get(5)?,
+            close: row.get(6)?,
+            volume: row.get(7)?,
+            vwap: row.get(8)?,
+            n_trades: row.get::<_, Option<i64>>(9)?.and_then(|n| u64::try_from(n).ok()),
+            session: row.get_ref(10)?.as_str_or_null()?.and_then(|kind| kind.parse().ok()),
+            source,
+            origin: parsed(row, 12)?,
+            revision: row.get(13)?,
+            quality: row.get(14)?,
+            flags: flags(row.get_ref(15)?.as_str()?),
+        })
+    }
+}
+
+fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse().map_err(|_| rusqlite::Error::InvalidColumnType(column, text.to_owned(), rusqlite::types::Type::Text))
+}
+
+/// Names that this version does not know are left out.
+fn flags(text: &str) -> BarFlags {
+    if text.is_empty() {
+        return BarFlags::empty();
+    }
+    text.split('|').filter_map(|name| BarFlags::from_name(&name.to_ascii_uppercase())).fold(BarFlags::empty(), |all, flag| all | flag)
+}
+
+/// The order of rows inside a batch: that of the table, so that pages are touched once.
+pub(crate) fn order(bar: &Bar) -> BarKey {
+    bar.key()
+}

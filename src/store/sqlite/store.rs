@@ -1,0 +1,150 @@
+//! The contract, kept by threads.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+
+use crate::market::{Bar, Instrument, InstrumentId, Symbol};
+use crate::pipeline::Ranks;
+use crate::quality::{Coverage, Quarantined};
+use crate::store::contract::{Ack, BarQuery, Batch, JobRecord, RecordQuery, Store, StoreError, StoreStatus, ViolationRow};
+use crate::store::sqlite::open::{Creation, explain, open_reader, open_writer};
+use crate::store::sqlite::thread::ConnectionThread;
+use crate::store::sqlite::{append, read};
+
+/// How many connections read.
+const READERS: usize = 2;
+/// Bars in one chunk of a stream.
+const CHUNK: usize = 4_096;
+
+/// A store in one file.
+#[derive(Debug)]
+pub struct Sqlite {
+    path: PathBuf,
+    ranks: Arc<Ranks>,
+    writer: ConnectionThread,
+    readers: [ConnectionThread; READERS],
+    next: AtomicUsize,
+}
+
+impl Sqlite {
+    /// Opens a file and makes its tables where `creation` allows it; sources are fused by `ranks`.
+    pub fn open(path: &Path, creation: Creation, ranks: Ranks) -> Result<Self, StoreError> {
+        let name = path.display().to_string();
+        let started = |e: std::io::Error| StoreError::Engine { doing: "start a thread for", name: name.clone(), message: e.to_string() };
+        let writer = ConnectionThread::start("store-writer", open_writer(path, creation)?).map_err(started)?;
+        let reader = || ConnectionThread::start("store-reader", open_reader(path)?).map_err(started);
+        Ok(Self { path: path.to_owned(), ranks: Arc::new(ranks), writer, readers: [reader()?, reader()?], next: AtomicUsize::new(0) })
+    }
+
+    fn reader(&self) -> &ConnectionThread {
+        &self.readers[self.next.fetch_add(1, Ordering::Relaxed) % READERS]
+    }
+
+    fn path_name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// Asks a reading connection.
+    fn load<T, F>(&self, question: F) -> BoxFuture<'_, Result<T, StoreError>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let name = self.path_name();
+        Box::pin(self.reader().ask(move |connection| question(connection).map_err(|e| explain("read", &name, &e))))
+    }
+
+    /// Asks the writing connection.
+    fn save<T, F>(&self, question: F) -> BoxFuture<'_, Result<T, StoreError>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let name = self.path_name();
+        Box::pin(self.writer.ask(move |connection| question(connection).map_err(|e| explain("write", &name, &e))))
+    }
+}
+
+impl Store for Sqlite {
+    fn name(&self) -> String {
+        format!("sqlite:{}", self.path.display())
+    }
+
+    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Ack, StoreError>> {
+        let ranks = Arc::clone(&self.ranks);
+        self.save(move |connection| append::append(connection, batch, &ranks))
+    }
+
+    fn instrument(&self, symbol: Symbol) -> BoxFuture<'_, Result<Instrument, StoreError>> {
+        self.save(move |connection| read::instrument(connection, &symbol))
+    }
+
+    fn instruments(&self) -> BoxFuture<'_, Result<Vec<Instrument>, StoreError>> {
+        self.load(read::instruments)
+    }
+
+    fn watchlist(&self) -> BoxFuture<'_, Result<Option<Vec<Instrument>>, StoreError>> {
+        self.load(read::watchlist)
+    }
+
+    fn set_watchlist(&self, instruments: Vec<InstrumentId>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.save(move |connection| read::set_watchlist(connection, &instruments))
+    }
+
+    fn bars(&self, query: BarQuery) -> BoxStream<'_, Result<Vec<Bar>, StoreError>> {
+        let (chunks, receiver) = mpsc::channel(4);
+        let name = self.path_name();
+        let reader = self.reader().clone();
+        let started = async move {
+            let work = reader.run(move |connection| {
+                let done = read::bars(connection, &query, CHUNK, |chunk| chunks.blocking_send(Ok(chunk)).is_ok());
+                if let Err(error) = done {
+                    let _ = chunks.blocking_send(Err(explain("read", &name, &error)));
+                }
+            });
+            match work.await {
+                Ok(()) => stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|chunk| (chunk, receiver)) }).boxed(),
+                Err(error) => stream::iter([Err(error)]).boxed(),
+            }
+        };
+        stream::once(started).flatten().boxed()
+    }
+
+    fn coverage(&self, query: BarQuery) -> BoxFuture<'_, Result<Vec<Coverage>, StoreError>> {
+        self.load(move |connection| read::coverage(connection, &query))
+    }
+
+    fn violations(&self, query: RecordQuery) -> BoxFuture<'_, Result<Vec<ViolationRow>, StoreError>> {
+        self.load(move |connection| read::violations(connection, &query))
+    }
+
+    fn quarantine(&self, query: RecordQuery) -> BoxFuture<'_, Result<Vec<Quarantined>, StoreError>> {
+        self.load(move |connection| read::quarantine(connection, &query))
+    }
+
+    fn save_job(&self, job: JobRecord) -> BoxFuture<'_, Result<i64, StoreError>> {
+        self.save(move |connection| append::save_job(connection, &job))
+    }
+
+    fn jobs(&self) -> BoxFuture<'_, Result<Vec<JobRecord>, StoreError>> {
+        self.load(read::jobs)
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>> {
+        self.load(read::status)
+    }
+
+    fn size(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.load(read::size)
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
+        self.load(read::check)
+    }
+}

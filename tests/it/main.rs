@@ -1,0 +1,7 @@
+//! Every integration test, in one binary: each further one would link everything again.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests wait for real processes, and may panic")]
+
+mod calendar;
+mod decode_coinbase;
+mod decode_yahoo;
+mod tidy;
