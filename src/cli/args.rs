@@ -5,9 +5,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::cli::exit::exit_code;
+use crate::cli::output::FormatArg;
 use crate::cli::session::Globals;
-use crate::cli::{demo, monitor, run, screen};
+use crate::cli::{
+    backfill, bars, config, db, demo, export, market, monitor, paperwork, providers, quote, records, run, screen, status, symbols,
+};
 use crate::provider::net::install_crypto;
+use crate::request::Table;
 
 /// A live market monitor for the terminal that also records, checks and repairs what it sees.
 #[derive(Debug, Parser)]
@@ -26,6 +30,31 @@ enum Command {
     Screen(screen::ScreenArgs),
     /// Record without a screen, in the foreground, until a signal comes.
     Run,
+    Quote(quote::QuoteArgs),
+    Backfill(backfill::BackfillArgs),
+    Bars(bars::BarsArgs),
+    Export(export::ExportArgs),
+    Market(market::MarketArgs),
+    Symbols(symbols::SymbolsArgs),
+    /// What was refused, with the reason and what the source said.
+    Quarantine(records::RecordArgs),
+    /// Broken rules of bars.
+    Violations(records::RecordArgs),
+    /// What the store holds, and whether an engine records into it.
+    Status(FormatArg),
+    #[command(subcommand)]
+    Db(db::Db),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// The sources, and what each can do.
+    Providers(FormatArg),
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
 }
 
 /// Parses the arguments of this process and does what they say.
@@ -38,5 +67,19 @@ pub fn main() -> ExitCode {
         Some(Command::Demo) => demo::run(&globals),
         Some(Command::Screen(args)) => screen::run(&globals, &args),
         Some(Command::Run) => run::run(&globals),
+        Some(Command::Quote(args)) => quote::run(&globals, &args),
+        Some(Command::Backfill(args)) => backfill::run(&globals, &args),
+        Some(Command::Bars(args)) => bars::run(&globals, &args),
+        Some(Command::Export(args)) => export::run(&globals, &args),
+        Some(Command::Market(args)) => market::run(&globals, &args),
+        Some(Command::Symbols(args)) => symbols::run(&globals, &args),
+        Some(Command::Quarantine(args)) => records::run(&globals, Table::Quarantine, &args),
+        Some(Command::Violations(args)) => records::run(&globals, Table::Violations, &args),
+        Some(Command::Status(format)) => status::run(&globals, format),
+        Some(Command::Db(what)) => db::run(&globals, &what),
+        Some(Command::Config(what)) => config::run(&globals, &what),
+        Some(Command::Providers(format)) => providers::run(&globals, format),
+        Some(Command::Completions { shell }) => paperwork::completions(shell),
+        Some(Command::Man) => paperwork::man(),
     })
 }

@@ -9,7 +9,7 @@ use crate::cli::exit::Done;
 use crate::cli::monitor::{Stage, demand_terminal, watch};
 use crate::cli::session::{Globals, Session, block_on};
 use crate::config::Config;
-use crate::engine::{Engine, EngineHandle, Setup, open_provider};
+use crate::engine::{Duty, Engine, EngineHandle, Setup, open_provider};
 use crate::host::{Clock, LogRing, start_log};
 use crate::pipeline::Ranks;
 use crate::provider::PROVIDERS;
@@ -66,7 +66,7 @@ pub(crate) async fn start(
         log,
         symbols: SYMBOLS.iter().filter_map(|symbol| symbol.parse().ok()).collect(),
         simulated: true,
-        records: true,
+        duty: Duty::Record,
     };
     let (engine, handle) = Engine::start(setup).await?;
     Ok((engine, handle, calendars))

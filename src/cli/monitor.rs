@@ -9,7 +9,7 @@ use crate::calendar::Calendars;
 use crate::cli::exit::{Done, Usage};
 use crate::cli::session::{GOODBYE, Globals, Session, block_on};
 use crate::config::Config;
-use crate::engine::{Engine, EngineHandle, catalogue};
+use crate::engine::{Duty, Engine, EngineHandle, catalogue};
 use crate::host::{Clock, shutdown_signal};
 use crate::store::Creation;
 use crate::terminal::{Monitor, depth, install_panic_hook, is_terminal, run_on_thread, size};
@@ -24,7 +24,7 @@ pub(crate) fn run(globals: &Globals) -> Result<Done> {
     let store = session.open_store(Creation::IfEmpty)?;
     let (log, _sink) = session.start_log(&session.clock)?;
     block_on(async {
-        let (engine, handle, calendars) = session.start_engine(store, log, true).await?;
+        let (engine, handle, calendars) = session.start_engine(store, log, Duty::Record).await?;
         watch(Stage { engine, handle, calendars, config: session.config.clone(), clock: session.clock.clone() }).await
     })
 }

@@ -5,6 +5,7 @@ use anyhow::Result;
 use crate::cli::exit::Done;
 use crate::cli::monitor::stop;
 use crate::cli::session::{Globals, Session, block_on};
+use crate::engine::Duty;
 use crate::host::shutdown_signal;
 use crate::request::EngineEvent;
 use crate::store::Creation;
@@ -16,7 +17,7 @@ pub(crate) fn run(globals: &Globals) -> Result<Done> {
     let store = session.open_store(Creation::IfEmpty)?;
     let (log, _sink) = session.start_log(&session.clock)?;
     block_on(async {
-        let (engine, mut handle, _) = session.start_engine(store, log, true).await?;
+        let (engine, mut handle, _) = session.start_engine(store, log, Duty::Record).await?;
         eprintln!("openbell: recording into {} (pid {})", session.store_url, std::process::id());
         let signal = shutdown_signal();
         tokio::pin!(signal);

@@ -13,7 +13,7 @@ use crate::cli::monitor::stop;
 use crate::cli::output;
 use crate::cli::session::{Globals, Session, block_on};
 use crate::config::Config;
-use crate::engine::{EngineHandle, catalogue};
+use crate::engine::{Duty, EngineHandle, catalogue};
 use crate::host::{Clock, LockError, start_log};
 use crate::provider::sim::opening_time;
 use crate::store::Creation;
@@ -101,7 +101,7 @@ fn of_store(session: Session, config: &Config, args: &ScreenArgs) -> Result<Stri
     let store = session.open_store(Creation::IfEmpty)?;
     let (log, _sink) = session.start_log(&session.clock)?;
     block_on(async {
-        let (engine, handle, calendars) = session.start_engine(store, log, lock.is_some()).await?;
+        let (engine, handle, calendars) = session.start_engine(store, log, if lock.is_some() { Duty::Record } else { Duty::Watch }).await?;
         let text = frame(handle, calendars, config, &session.clock, args).await;
         stop(engine).await;
         Ok(text)

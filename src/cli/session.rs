@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use crate::calendar::Calendars;
 use crate::cli::exit::Usage;
 use crate::config::{Config, Facts, RawConfig, SectionSpec, StoreUrl};
-use crate::engine::{Engine, EngineHandle, Setup, config_sections, open_providers};
+use crate::engine::{Duty, Engine, EngineHandle, Setup, config_sections, open_providers};
 use crate::host::{Clock, EngineLock, Folders, LogRing, LogSink, environment, expand_home, is_private, start_log};
 use crate::market::Symbol;
 use crate::pane::PANES;
@@ -109,7 +109,7 @@ impl Session {
         &self,
         store: Arc<dyn Store>,
         log: LogRing,
-        records: bool,
+        duty: Duty,
     ) -> Result<(Engine, EngineHandle, Arc<Calendars>)> {
         let calendars = Arc::new(self.calendars()?);
         let setup = Setup {
@@ -121,7 +121,7 @@ impl Session {
             log,
             symbols: self.first_symbols()?,
             simulated: false,
-            records,
+            duty,
         };
         let (engine, handle) = Engine::start(setup).await?;
         Ok((engine, handle, calendars))

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::calendar::Calendars;
 use crate::engine::feeds::Feeds;
 use crate::engine::jobs::Jobs;
+use crate::engine::setup::Duty;
 use crate::host::{Clock, LogRing};
 use crate::market::{Instrument, InstrumentId, Interval, MarketEvent, Timestamp};
 use crate::pipeline::{Judged, Live, Output};
@@ -28,6 +29,7 @@ const AT_ONCE: usize = 2_048;
 /// The state of the engine.
 pub(crate) struct Core {
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) duty: Duty,
     pub(crate) clock: Clock,
     pub(crate) calendars: Arc<Calendars>,
     pub(crate) feeds: Feeds,
@@ -181,6 +183,11 @@ impl Core {
         self.tell_log();
         if self.writer.is_some() {
             self.start_waiting_jobs().await;
+        }
+        if self.duty == Duty::Record
+            && let Err(error) = self.follow_list().await
+        {
+            tracing::debug!("cannot look at the watchlist: {error:#}");
         }
     }
 

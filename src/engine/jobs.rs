@@ -50,7 +50,8 @@ impl Jobs {
 }
 
 /// A job's row before it was saved.
-pub(crate) fn new_record(ask: &BackfillAsk, symbol: &Symbol, source: &str, now: Timestamp) -> JobRecord {
+#[must_use]
+pub fn new_record(ask: &BackfillAsk, symbol: &Symbol, source: &str, now: Timestamp) -> JobRecord {
     JobRecord {
         id: 0,
         kind: BACKFILL.to_owned(),
@@ -71,12 +72,7 @@ pub(crate) fn new_record(ask: &BackfillAsk, symbol: &Symbol, source: &str, now: 
 }
 
 /// The provider for a symbol's history: the one that is named, or the first that has the symbol and the interval.
-pub(crate) fn history_route(
-    providers: &[Opened],
-    symbol: &Symbol,
-    interval: Interval,
-    named: Option<&str>,
-) -> Result<(Opened, String), String> {
+pub fn history_route(providers: &[Opened], symbol: &Symbol, interval: Interval, named: Option<&str>) -> Result<(Opened, String), String> {
     let chosen: Vec<Opened> = providers.iter().filter(|opened| named.is_none_or(|name| name == opened.spec.name)).cloned().collect();
     if let (Some(name), true) = (named, chosen.is_empty()) {
         return Err(format!("there is no source '{name}', or it is turned off"));

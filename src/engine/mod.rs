@@ -10,5 +10,6 @@ mod start;
 mod watch;
 
 pub use catalogue::{catalogue, config_sections};
-pub use setup::{Opened, Setup, open_provider, open_providers};
+pub use jobs::{history_route, new_record};
+pub use setup::{Duty, Opened, Setup, open_provider, open_providers, route};
 pub use start::{Engine, EngineHandle};

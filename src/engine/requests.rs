@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::engine::core::Core;
 use crate::engine::jobs::history_route;
+use crate::engine::setup::Duty;
 use crate::engine::watch;
 use crate::export::export;
 use crate::job::{Plan, Planner};
@@ -65,10 +66,25 @@ impl Core {
         Ok(Some(Reply::Done(format!("{symbol} removed; its history stays"))))
     }
 
+    /// Another process may have changed the list in the store.
+    pub(crate) async fn follow_list(&mut self) -> Result<()> {
+        let Some(kept) = self.store.watchlist().await.context("load the watchlist")? else { return Ok(()) };
+        if kept.iter().map(|instrument| instrument.id).eq(self.watched.iter().map(|instrument| instrument.id)) {
+            return Ok(());
+        }
+        self.watched = kept;
+        self.show_list().await
+    }
+
     async fn keep_list(&mut self) -> Result<()> {
-        if self.writer.is_some() {
+        if self.duty == Duty::Record {
             self.store.set_watchlist(self.watched.iter().map(|instrument| instrument.id).collect()).await.context("keep the watchlist")?;
         }
+        self.show_list().await
+    }
+
+    /// Rows for what is watched now; those that were there keep what they know.
+    async fn show_list(&mut self) -> Result<()> {
         let mut rows = Vec::new();
         for instrument in &self.watched {
             rows.push(match self.view.instrument(instrument.id) {

@@ -24,8 +24,18 @@ pub struct Setup {
     pub symbols: Vec<Symbol>,
     /// Whether the prices are made up.
     pub simulated: bool,
-    /// Whether anything is written: not when another engine owns the store.
-    pub records: bool,
+    pub duty: Duty,
+}
+
+/// What an engine is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// Listen, and write what is heard.
+    Record,
+    /// Listen, and write nothing: another engine owns the store.
+    Watch,
+    /// Do the jobs that wait, and listen to nothing.
+    Work,
 }
 
 /// A provider that is ready to be asked.
@@ -58,7 +68,8 @@ pub fn open_providers(config: &Config, clock: &Clock) -> Vec<Opened> {
 }
 
 /// The first of the providers that has such a symbol.
-pub(crate) fn route(providers: &[Opened], symbol: &Symbol) -> Option<(usize, String)> {
+#[must_use]
+pub fn route(providers: &[Opened], symbol: &Symbol) -> Option<(usize, String)> {
     let class = symbol.listing().asset_class;
     let serves = |opened: &Opened| opened.spec.capabilities.asset_classes.contains(&class).then(|| opened.provider.spell(symbol)).flatten();
     providers.iter().enumerate().find_map(|(number, opened)| serves(opened).map(|spelling| (number, spelling)))

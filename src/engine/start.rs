@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use crate::engine::core::{Core, Inbox};
 use crate::engine::feeds::{Feeds, Ground};
 use crate::engine::jobs::Jobs;
-use crate::engine::setup::Setup;
+use crate::engine::setup::{Duty, Setup};
 use crate::engine::watch as watching;
 use crate::host::Tasks;
 use crate::pipeline::Live;
@@ -53,15 +53,20 @@ impl Engine {
         let mut live = Live::new(Arc::clone(&setup.calendars));
         let ground = Ground { clock: &clock, calendars: &setup.calendars, tasks: &engine.feeds, messages: &messages_in };
         let feeds = Feeds::start(&setup.providers, &ground, &mut live);
-        let watched = watching::watchlist(&*setup.store, &setup.symbols, setup.records).await?;
+        let watched = match setup.duty {
+            Duty::Work => Vec::new(),
+            Duty::Record | Duty::Watch => watching::watchlist(&*setup.store, &setup.symbols, setup.duty).await?,
+        };
         let view = first_view(&setup, &feeds, &watched).await?;
         for orphan in feeds.subscribe(&watched, &mut live) {
             tracing::warn!("no enabled source has {}", orphan.symbol);
         }
-        let writer = setup.records.then(|| Writer::start(Arc::clone(&setup.store), clock.clone(), &engine.writer, writer_events));
+        let writer =
+            (setup.duty != Duty::Watch).then(|| Writer::start(Arc::clone(&setup.store), clock.clone(), &engine.writer, writer_events));
         let (views, view_out) = watch::channel(Arc::new(view.clone()));
         let core = Core {
             store: setup.store,
+            duty: setup.duty,
             clock: clock.clone(),
             calendars: setup.calendars,
             feeds,

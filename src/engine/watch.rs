@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
 
+use crate::engine::setup::Duty;
 use crate::market::{Bar, Instrument, Interval, Symbol};
 use crate::snapshot::InstrumentView;
 use crate::store::{BarQuery, Store};
@@ -13,7 +14,7 @@ use crate::store::{BarQuery, Store};
 const MINUTES: usize = 60;
 
 /// The watchlist of the store; a store that never had one gets `symbols`.
-pub(crate) async fn watchlist(store: &dyn Store, symbols: &[Symbol], records: bool) -> Result<Vec<Instrument>> {
+pub(crate) async fn watchlist(store: &dyn Store, symbols: &[Symbol], duty: Duty) -> Result<Vec<Instrument>> {
     if let Some(list) = store.watchlist().await.context("load the watchlist")? {
         return Ok(list);
     }
@@ -22,7 +23,7 @@ pub(crate) async fn watchlist(store: &dyn Store, symbols: &[Symbol], records: bo
     for symbol in symbols.iter().filter(|symbol| seen.insert((*symbol).clone())) {
         list.push(store.instrument(symbol.clone()).await.with_context(|| format!("add {symbol}"))?);
     }
-    if records {
+    if duty == Duty::Record {
         store.set_watchlist(list.iter().map(|instrument| instrument.id).collect()).await.context("keep the watchlist")?;
     }
     Ok(list)

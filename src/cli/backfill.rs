@@ -1,0 +1,164 @@
+//! `openbell backfill`: fetch history into the store. A running engine does it and is followed; without one the
+//! work is done here.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, stderr};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::cli::exit::{Done, Usage};
+use crate::cli::monitor::stop;
+use crate::cli::select::{RangeArgs, interval, symbol};
+use crate::cli::session::{Globals, Session, block_on};
+use crate::engine::{Duty, history_route, new_record, open_providers};
+use crate::host::{LockError, shutdown_signal};
+use crate::market::{Interval, Symbol, Timestamp};
+use crate::request::{BackfillAsk, days_back};
+use crate::snapshot::JobState;
+use crate::store::{Creation, JobRecord, Store};
+
+/// Fetch history into the store; what is there already is not asked for again.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: openbell backfill AAPL BTC-USD --days 5 --interval 1m")]
+pub(crate) struct BackfillArgs {
+    /// Whose history.
+    #[arg(required = true, value_parser = symbol)]
+    symbols: Vec<Symbol>,
+    /// So many calendar days up to now.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=36_525), conflicts_with_all = ["from", "to"])]
+    days: Option<u32>,
+    #[command(flatten)]
+    range: RangeArgs,
+    /// 1m, 5m, 15m, 30m, 1h, 1d or 1w.
+    #[arg(long, default_value = "1m", value_parser = interval)]
+    interval: Interval,
+    /// Ask this source instead of the best for each symbol.
+    #[arg(long)]
+    source: Option<String>,
+}
+
+/// How often the jobs' rows are looked at.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Puts one job for each symbol into the store and follows them to their end.
+pub(crate) fn run(globals: &Globals, args: &BackfillArgs) -> Result<Done> {
+    let session = Session::new(globals)?;
+    if args.days.is_none() && args.range.from.is_none() {
+        return Err(Usage("say how far back: --days N, or --from".to_owned()).into());
+    }
+    let records = records(&session, args)?;
+    let lock = match session.lock() {
+        Ok(lock) => Some(lock),
+        Err(error) if matches!(error.downcast_ref(), Some(LockError::Held { .. })) => None,
+        Err(error) => return Err(error),
+    };
+    let store = session.open_store(Creation::IfEmpty)?;
+    let (log, _sink) = session.start_log(&session.clock)?;
+    block_on(async {
+        let mut ids = Vec::new();
+        for record in records {
+            ids.push(store.save_job(record).await.context("queue the work")?);
+        }
+        let engine = match &lock {
+            Some(_) => Some(session.start_engine(store.clone(), log, Duty::Work).await?),
+            None => {
+                eprintln!("openbell: a running engine does the work");
+                None
+            }
+        };
+        let done = tokio::select! {
+            done = follow(&session, &*store, &ids) => done,
+            signal = shutdown_signal() => {
+                signal?;
+                eprintln!("openbell: stopped; the same command goes on where this one was");
+                Ok(Done::No)
+            }
+        };
+        if let Some((engine, ..)) = engine {
+            stop(engine).await;
+        }
+        done
+    })
+}
+
+/// One job for each symbol; what cannot be had is told before anything starts.
+fn records(session: &Session, args: &BackfillArgs) -> Result<Vec<JobRecord>> {
+    let calendars = session.calendars()?;
+    let providers = open_providers(&session.config, &session.clock);
+    let now = session.clock.now();
+    let mut records = Vec::new();
+    for symbol in &args.symbols {
+        let (from, to) = match args.days {
+            Some(days) => (days_back(days, args.interval, now), now),
+            None => {
+                let (from, to) = args.range.resolve(args.interval, Some(symbol), &calendars)?;
+                (from.unwrap_or(Timestamp::MIN), to.unwrap_or(now))
+            }
+        };
+        let (opened, _) = history_route(&providers, symbol, args.interval, args.source.as_deref()).map_err(Usage)?;
+        let ask = BackfillAsk { symbols: vec![symbol.clone()], interval: args.interval, from, to, source: args.source.clone() };
+        records.push(new_record(&ask, symbol, opened.spec.name, now));
+    }
+    Ok(records)
+}
+
+/// Shows the jobs' rows until all are over.
+async fn follow(session: &Session, store: &dyn Store, ids: &[i64]) -> Result<Done> {
+    let mut show = Show::new();
+    loop {
+        let jobs: Vec<_> = store.jobs().await?.into_iter().filter(|job| ids.contains(&job.id)).collect();
+        jobs.iter().for_each(|job| show.job(job));
+        if jobs.iter().all(|job| job.state.is_over()) {
+            let failed = jobs.iter().any(|job| job.state != JobState::Done);
+            return Ok(if failed { Done::No } else { Done::Yes });
+        }
+        session.clock.sleep(LOOK).await;
+    }
+}
+
+/// Bars on a terminal, lines elsewhere.
+struct Show {
+    bars: Option<MultiProgress>,
+    jobs: BTreeMap<i64, (ProgressBar, JobState)>,
+}
+
+impl Show {
+    fn new() -> Self {
+        Self { bars: stderr().is_terminal().then(MultiProgress::new), jobs: BTreeMap::new() }
+    }
+
+    fn job(&mut self, job: &JobRecord) {
+        let name = job.symbol.as_ref().map_or_else(|| job.kind.clone(), ToString::to_string);
+        let bars = &self.bars;
+        let (bar, before) = self.jobs.entry(job.id).or_insert_with(|| (new_bar(bars.as_ref(), &name), JobState::Queued));
+        bar.set_length(job.total);
+        bar.set_position(job.done);
+        bar.set_message(format!("{} rows", job.rows));
+        if std::mem::replace(before, job.state) == job.state {
+            return;
+        }
+        let text = match (&job.error, job.state) {
+            (Some(error), _) => format!("{name}: {}: {error}", job.state.name()),
+            (None, JobState::Done) => format!("{name}: done, {} rows", job.rows),
+            (None, state) => format!("{name}: {}", state.name()),
+        };
+        if job.state.is_over() {
+            bar.finish();
+        }
+        match bars {
+            Some(bars) if job.state.is_over() => drop(bars.println(text)),
+            Some(_) => {}
+            None => eprintln!("openbell: {text}"),
+        }
+    }
+}
+
+fn new_bar(bars: Option<&MultiProgress>, name: &str) -> ProgressBar {
+    let Some(bars) = bars else { return ProgressBar::hidden() };
+    let style = ProgressStyle::with_template("{prefix:12} {bar:30} {pos}/{len} pages  {msg}  {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    bars.add(ProgressBar::new(0)).with_style(style).with_prefix(name.to_owned())
+}

@@ -1,0 +1,75 @@
+//! `openbell bars`: print stored bars.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::calendar::Calendars;
+use crate::cli::exit::Done;
+use crate::cli::output::{FormatArg, Rows};
+use crate::cli::select::{RangeArgs, instruments, interval, load, symbol};
+use crate::cli::session::{Globals, Session, block_on};
+use crate::export::{BARS, Describe, bar_row};
+use crate::market::{Bar, Instrument, Interval, Symbol, Timestamp};
+use crate::pipeline::resample;
+use crate::store::{BarQuery, Creation, Store};
+
+/// Print stored bars; longer ones are built from stored shorter ones where they are not stored.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: openbell bars AAPL BTC-USD --interval 1h --from 2026-11-01 --format csv")]
+pub(crate) struct BarsArgs {
+    /// Whose bars.
+    #[arg(required = true, value_parser = symbol)]
+    symbols: Vec<Symbol>,
+    /// 1m, 5m, 15m, 30m, 1h, 1d or 1w.
+    #[arg(long, default_value = "1d", value_parser = interval)]
+    interval: Interval,
+    #[command(flatten)]
+    range: RangeArgs,
+    /// Leave out bars of a lower quality; 0.85 and above is validated.
+    #[arg(long, default_value_t = 0.0)]
+    min_quality: f64,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+/// Prints the bars in the order of the symbols, then by time.
+pub(crate) fn run(globals: &Globals, args: &BarsArgs) -> Result<Done> {
+    let session = Session::new(globals)?;
+    let calendars = session.calendars()?;
+    let store = session.open_store(Creation::Never)?;
+    block_on(async {
+        let (found, missing) = instruments(&*store, &args.symbols).await?;
+        let names = Describe::new(found.clone());
+        let mut rows = Rows::begin(BARS, args.format.format)?;
+        for instrument in &found {
+            for bar in of_instrument(&*store, instrument, args, &calendars).await? {
+                rows.row(&bar_row(&bar, &names))?;
+            }
+        }
+        rows.end()?;
+        for symbol in &missing {
+            eprintln!("openbell: {symbol} is not in the store");
+        }
+        Ok(if missing.is_empty() { Done::Yes } else { Done::No })
+    })
+}
+
+async fn of_instrument(store: &dyn Store, instrument: &Instrument, args: &BarsArgs, calendars: &Calendars) -> Result<Vec<Bar>> {
+    let (from, to) = args.range.resolve(args.interval, Some(&instrument.symbol), calendars)?;
+    let (from, to) = (from.unwrap_or(Timestamp::MIN), to.unwrap_or(Timestamp::MAX));
+    let query = |interval| BarQuery { from, to, min_quality: args.min_quality, ..BarQuery::all(instrument.id, interval) };
+    let stored = load(store, query(args.interval)).await?;
+    if !stored.is_empty() {
+        return Ok(stored);
+    }
+    let Some(calendar) = calendars.get(&instrument.venue) else { return Ok(stored) };
+    // The longest of the shorter ones is the least work.
+    for shorter in Interval::ALL.into_iter().rev().filter(|shorter| *shorter < args.interval) {
+        let bars = load(store, BarQuery { from: Timestamp::MIN, to: Timestamp::MAX, ..query(shorter) }).await?;
+        if !bars.is_empty() {
+            let built = resample(calendar, &bars, args.interval).into_iter();
+            return Ok(built.filter(|bar| from <= bar.open_time && bar.open_time < to).collect());
+        }
+    }
+    Ok(stored)
+}

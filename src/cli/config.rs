@@ -1,0 +1,45 @@
+//! `openbell config`: where it is, whether it is right, what it can hold.
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::cli::exit::Done;
+use crate::cli::output::print;
+use crate::cli::session::{Globals, Session, sections};
+use crate::config::example;
+use crate::host::Folders;
+
+/// Where the config is, whether it is right, what it can hold.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the paths of config, store and log.
+    Path,
+    /// Read the config and say what is wrong with it.
+    Check,
+    /// Print every key with its default.
+    Example,
+}
+
+/// Prints or checks.
+pub(crate) fn run(globals: &Globals, what: &ConfigCommand) -> Result<Done> {
+    match what {
+        ConfigCommand::Example => print(&example(&sections()))?,
+        ConfigCommand::Path => {
+            // Told even when the file is wrong: that is when one looks for it.
+            let folders = Folders::of_user();
+            let file = globals.config.clone().or_else(|| folders.as_ref().map(Folders::config_file));
+            let show = |path: Option<std::path::PathBuf>| path.map_or_else(|| "-".to_owned(), |path| path.display().to_string());
+            let store = Session::new(globals)
+                .map_or_else(|_| show(folders.as_ref().map(Folders::store_file)), |session| session.store_url.to_string());
+            print(&format!("config  {}\nstore   {store}\nlog     {}\n", show(file), show(folders.map(|f| f.state))))?;
+        }
+        ConfigCommand::Check => {
+            let session = Session::new(globals)?;
+            session.calendars()?;
+            session.first_symbols()?;
+            let state = if session.config_file.exists() { "is right" } else { "is not there: every key has its default" };
+            eprintln!("openbell: {} {state}", session.config_file.display());
+        }
+    }
+    Ok(Done::Yes)
+}

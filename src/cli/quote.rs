@@ -1,0 +1,84 @@
+//! `openbell quote`: one look at current prices; nothing is stored.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::cli::exit::{Done, Usage};
+use crate::cli::output::{FormatArg, Rows};
+use crate::cli::select::symbol;
+use crate::cli::session::{Globals, Session, block_on};
+use crate::engine::{Opened, open_providers, route};
+use crate::export::Value;
+use crate::market::{Delay, Instrument, InstrumentId, Symbol, Timestamp};
+use crate::snapshot::InstrumentView;
+
+const COLUMNS: &[&str] = &["symbol", "last", "change", "change_pct", "bid", "ask", "volume", "ts_event", "age_s", "delay", "source"];
+
+/// One look at current prices.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: openbell quote AAPL BTC-USD --format json")]
+pub(crate) struct QuoteArgs {
+    /// Whose price.
+    #[arg(required = true, value_parser = symbol)]
+    symbols: Vec<Symbol>,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+/// Asks the source of each symbol once.
+pub(crate) fn run(globals: &Globals, args: &QuoteArgs) -> Result<Done> {
+    let session = Session::new(globals)?;
+    let providers = open_providers(&session.config, &session.clock);
+    if providers.is_empty() {
+        return Err(Usage("every source is turned off in the config".to_owned()).into());
+    }
+    block_on(async {
+        let mut rows = Rows::begin(COLUMNS, args.format.format)?;
+        let mut done = Done::Yes;
+        for symbol in &args.symbols {
+            match look(&providers, symbol).await {
+                Ok(view) => rows.row(&row(&view, session.clock.now()))?,
+                Err(error) => {
+                    eprintln!("openbell: {symbol}: {error}");
+                    done = Done::No;
+                }
+            }
+        }
+        rows.end()?;
+        Ok(done)
+    })
+}
+
+async fn look(providers: &[Opened], symbol: &Symbol) -> Result<InstrumentView> {
+    let Some((number, spelling)) = route(providers, symbol) else { anyhow::bail!("no enabled source has it") };
+    let opened = &providers[number];
+    let events = opened.provider.look(&spelling).await?;
+    let mut view = InstrumentView::new(Instrument::listed(InstrumentId(0), symbol.clone()));
+    for event in &events {
+        view.fold(event, &opened.source, opened.spec.capabilities.delay);
+    }
+    if view.last.is_none() { Err(anyhow::anyhow!("{} told no price", opened.spec.name)) } else { Ok(view) }
+}
+
+fn row(view: &InstrumentView, now: Timestamp) -> Vec<Value> {
+    let rounded = |value: f64| (value * 1e6).round() / 1e6;
+    let time = view.last.map(|last| last.ts_event);
+    vec![
+        view.instrument.symbol.as_str().into(),
+        view.last.map(|last| last.value).into(),
+        view.change().map(rounded).into(),
+        view.change_pct().map(rounded).into(),
+        view.quote.bid.into(),
+        view.quote.ask.into(),
+        view.volume.into(),
+        time.into(),
+        time.map(|time| rounded(now.seconds_since(time))).into(),
+        delay(view.delay).as_str().into(),
+        view.source.as_ref().map(|source| source.as_str()).into(),
+    ]
+}
+
+/// The mark of the screen, with a word for real time.
+fn delay(delay: Delay) -> String {
+    if delay == Delay::RealTime { "real-time".to_owned() } else { delay.mark() }
+}
