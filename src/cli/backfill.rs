@@ -62,12 +62,11 @@ pub(crate) fn run(globals: &Globals, args: &BackfillArgs) -> Result<Done> {
         for record in records {
             ids.push(store.save_job(record).await.context("queue the work")?);
         }
-        let engine = match &lock {
-            Some(_) => Some(session.start_engine(store.clone(), log, Duty::Work).await?),
-            None => {
-                eprintln!("openbell: a running engine does the work");
-                None
-            }
+        let engine = if lock.is_some() {
+            Some(session.start_engine(store.clone(), log, Duty::Work).await?)
+        } else {
+            eprintln!("openbell: a running engine does the work");
+            None
         };
         let done = tokio::select! {
             done = follow(&session, &*store, &ids) => done,
@@ -91,12 +90,11 @@ fn records(session: &Session, args: &BackfillArgs) -> Result<Vec<JobRecord>> {
     let now = session.clock.now();
     let mut records = Vec::new();
     for symbol in &args.symbols {
-        let (from, to) = match args.days {
-            Some(days) => (days_back(days, args.interval, now), now),
-            None => {
-                let (from, to) = args.range.resolve(args.interval, Some(symbol), &calendars)?;
-                (from.unwrap_or(Timestamp::MIN), to.unwrap_or(now))
-            }
+        let (from, to) = if let Some(days) = args.days {
+            (days_back(days, args.interval, now), now)
+        } else {
+            let (from, to) = args.range.resolve(args.interval, Some(symbol), &calendars)?;
+            (from.unwrap_or(Timestamp::MIN), to.unwrap_or(now))
         };
         let (opened, _) = history_route(&providers, symbol, args.interval, args.source.as_deref()).map_err(Usage)?;
         let ask = BackfillAsk { symbols: vec![symbol.clone()], interval: args.interval, from, to, source: args.source.clone() };
@@ -110,7 +108,9 @@ async fn follow(session: &Session, store: &dyn Store, ids: &[i64]) -> Result<Don
     let mut show = Show::new();
     loop {
         let jobs: Vec<_> = store.jobs().await?.into_iter().filter(|job| ids.contains(&job.id)).collect();
-        jobs.iter().for_each(|job| show.job(job));
+        for job in &jobs {
+            show.job(job);
+        }
         if jobs.iter().all(|job| job.state.is_over()) {
             let failed = jobs.iter().any(|job| job.state != JobState::Done);
             return Ok(if failed { Done::No } else { Done::Yes });

@@ -66,7 +66,7 @@ pub(crate) fn run(globals: &Globals, args: &MarketArgs) -> Result<Done> {
             let to = date(to.as_deref(), "--to")?.unwrap_or_else(|| from.plus_days(30));
             days(calendar, from, to, *format)
         }
-        Some(What::ShouldRun) => should_run(one(&calendars, args.venue.as_deref())?, now),
+        Some(What::ShouldRun) => Ok(should_run(one(&calendars, args.venue.as_deref())?, now)),
     }
 }
 
@@ -136,12 +136,13 @@ fn days(calendar: &Calendar, from: Date, to: Date, format: FormatArg) -> Result<
     Ok(Done::Yes)
 }
 
-fn should_run(calendar: &Calendar, now: Timestamp) -> Result<Done> {
+fn should_run(calendar: &Calendar, now: Timestamp) -> Done {
     match calendar.at(now) {
-        Ok(moment) => Ok(if matches!(moment.state(), State::Open(_)) { Done::Yes } else { Done::No }),
+        Ok(moment) if matches!(moment.state(), State::Open(_)) => Done::Yes,
+        Ok(_) => Done::No,
         Err(error) => {
             eprintln!("openbell: {error}");
-            Ok(Done::Trouble)
+            Done::Trouble
         }
     }
 }

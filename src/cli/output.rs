@@ -37,7 +37,7 @@ pub(crate) struct Rows {
 }
 
 enum Kind {
-    Table(Table),
+    Table(Box<Table>),
     Csv(Box<dyn Format>),
     Json { any: bool },
 }
@@ -56,7 +56,7 @@ impl Rows {
             RowFormat::Table => {
                 let mut table = Table::new();
                 table.load_style(NOTHING).set_header(columns.iter());
-                Kind::Table(table)
+                Kind::Table(Box::new(table))
             }
             RowFormat::Csv => {
                 let spec = FORMATS.iter().find(|spec| spec.format == ExportFormat::Csv).expect("CSV is a format");

@@ -9,7 +9,7 @@ use crate::cli::select::symbol;
 use crate::cli::session::{Globals, Session, block_on};
 use crate::engine::{Opened, open_providers, route};
 use crate::export::Value;
-use crate::market::{Delay, Instrument, InstrumentId, Symbol, Timestamp};
+use crate::market::{Delay, Instrument, InstrumentId, Source, Symbol, Timestamp};
 use crate::snapshot::InstrumentView;
 
 const COLUMNS: &[&str] = &["symbol", "last", "change", "change_pct", "bid", "ask", "volume", "ts_event", "age_s", "delay", "source"];
@@ -74,7 +74,7 @@ fn row(view: &InstrumentView, now: Timestamp) -> Vec<Value> {
         time.into(),
         time.map(|time| rounded(now.seconds_since(time))).into(),
         delay(view.delay).as_str().into(),
-        view.source.as_ref().map(|source| source.as_str()).into(),
+        view.source.as_ref().map(Source::as_str).into(),
     ]
 }
 

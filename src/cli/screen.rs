@@ -74,7 +74,7 @@ fn parse_span(text: &str) -> Result<Duration, String> {
 pub(crate) fn run(globals: &Globals, args: &ScreenArgs) -> Result<Done> {
     let session = Session::new(globals)?;
     let config = session.config.clone().with("screen", "layout", args.layout.as_str());
-    let text = if args.demo { of_demo(&config, args)? } else { of_store(session, &config, args)? };
+    let text = if args.demo { of_demo(&config, args)? } else { of_store(&session, &config, args)? };
     output::print(&text)?;
     Ok(Done::Yes)
 }
@@ -92,7 +92,7 @@ fn of_demo(config: &Config, args: &ScreenArgs) -> Result<String> {
 }
 
 /// Where another engine records already, its store is read and nothing is written.
-fn of_store(session: Session, config: &Config, args: &ScreenArgs) -> Result<String> {
+fn of_store(session: &Session, config: &Config, args: &ScreenArgs) -> Result<String> {
     let lock = match session.lock() {
         Ok(lock) => Some(lock),
         Err(error) if matches!(error.downcast_ref(), Some(LockError::Held { .. })) => None,

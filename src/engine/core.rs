@@ -74,7 +74,7 @@ impl Core {
                 Some((feed, message)) = self.inbox.messages.recv() => self.heard(feed, message),
             }
         }
-        self.flush().await;
+        self.flush();
     }
 
     fn heard(&mut self, feed: usize, message: FeedMessage) {
@@ -220,7 +220,7 @@ impl Core {
         }
     }
 
-    async fn flush(mut self) {
+    fn flush(mut self) {
         while let Ok((feed, message)) = self.inbox.messages.try_recv() {
             self.hear(feed, message);
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::export::contract::Value;
-use crate::market::{Bar, Instrument, InstrumentId};
+use crate::market::{Bar, Instrument, InstrumentId, Interval, SessionKind};
 use crate::quality::Quarantined;
 use crate::store::ViolationRow;
 
@@ -68,7 +68,7 @@ pub fn bar_row(bar: &Bar, names: &Describe) -> Vec<Value> {
         bar.source.as_str().into(),
         bar.quality.into(),
         bar.flags.to_string().as_str().into(),
-        bar.session.map(|kind| kind.name()).into(),
+        bar.session.map(SessionKind::name).into(),
         bar.origin.name().into(),
         u64::from(bar.revision).into(),
         names.currency(bar.instrument),
@@ -82,7 +82,7 @@ pub fn quarantine_row(row: &Quarantined, names: &Describe) -> Vec<Value> {
         row.received_at.into(),
         row.source.as_str().into(),
         names.symbol(row.instrument).into(),
-        row.interval.map(|interval| interval.name()).into(),
+        row.interval.map(Interval::name).into(),
         row.open_time.into(),
         row.reasons.join("|").as_str().into(),
         row.payload.as_str().into(),

@@ -1,0 +1,40 @@
+# List the recipes.
+default:
+    @just --list
+
+# Run the demo: no key, no network.
+demo:
+    cargo run --release -- demo
+
+# What CI runs.
+ci:
+    bash .ci/run
+
+# Format, lint and document, as CI does.
+check:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+# Every test.
+test:
+    cargo test
+
+# Kill the release binary twenty times while it records.
+kills:
+    cargo build --release
+    OPENBELL_KILLS=20 OPENBELL_BINARY=target/release/openbell cargo test --test it kill -- --nocapture
+
+# The table of BENCHMARKS.md.
+bench:
+    cargo bench --bench table
+
+# The budgets that need a running program.
+measure:
+    cargo build --release
+    python3 scripts/measure.py --binary target/release/openbell
+
+# The generated files: config example, key table, the README's picture.
+generate:
+    cargo run -- config example > config.example.toml
+    cargo run -- screen --demo --size 160x44 --after 32s --format svg > assets/screen.svg
