@@ -82,9 +82,10 @@ impl Sockets {
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let mut request = uri.into_client_request().map_err(|e| ProviderError::Fatal { message: format!("{host}: {e}") })?;
         for (name, value) in protocol.headers() {
-            let value =
-                HeaderValue::from_str(&value).map_err(|_| ProviderError::Fatal { message: format!("{host}: a header cannot be sent") })?;
-            request.headers_mut().insert(HeaderName::from_static(name), value);
+            let unfit = || ProviderError::Fatal { message: format!("{host}: the header {name} cannot be sent") };
+            let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit())?;
+            let value = HeaderValue::from_str(&value).map_err(|_| unfit())?;
+            request.headers_mut().insert(key, value);
         }
         let bytes = self.connect.connect(host, port).await.map_err(|e| retryable(format!("{host} cannot be reached ({e})")))?;
         let config = WebSocketConfig::default()
