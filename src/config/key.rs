@@ -101,7 +101,7 @@ pub const SOURCES: SectionSpec = SectionSpec {
         KeySpec {
             name: "stale_after_s",
             sentence: "Seconds beyond the declared delay after which an unconfirmed price is called stale.",
-            default: "60",
+            default: "90",
             kind: KeyKind::Integer { min: 5, max: 86_400 },
         },
     ],

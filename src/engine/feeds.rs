@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use crate::calendar::Calendars;
 use crate::engine::setup::{Opened, route};
 use crate::host::{Clock, Tasks};
-use crate::market::{AssetClass, Instrument, Source};
+use crate::market::{Instrument, Source};
 use crate::pipeline::{FeedFacts, Live, Route, Routes};
 use crate::provider::net::{Feed, FeedMessage, Poll, Subscription};
 use crate::request::SourceKind;
@@ -40,7 +40,7 @@ impl Feeds {
         let (refresh, refreshed) = watch::channel(0);
         let start = |opened: &Opened| {
             let trades = opened.spec.capabilities.live == SourceKind::Trades;
-            let number = live.add_feed(FeedFacts { source: opened.source.clone(), trades });
+            let number = live.add_feed(FeedFacts { source: opened.source.clone(), trades, delay: opened.spec.capabilities.delay });
             Running::start(opened, number, ground, &refreshed)
         };
         Self { feeds: providers.iter().map(start).collect(), refresh }
@@ -57,8 +57,7 @@ impl Feeds {
                 orphans.push(instrument.clone());
                 continue;
             };
-            let may_be_negative = instrument.asset_class == AssetClass::Future;
-            routes[number].insert(&spelling, Route { instrument: instrument.id, venue: Arc::clone(&instrument.venue), may_be_negative });
+            routes[number].insert(&spelling, Route::of(instrument));
             subscriptions[number].push(Subscription { spelling, venue: Arc::clone(&instrument.venue) });
         }
         for (number, (routes, wanted)) in routes.into_iter().zip(subscriptions).enumerate() {

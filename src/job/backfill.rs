@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow};
 use crate::calendar::Calendar;
 use crate::job::contract::Bench;
 use crate::job::plan::{Plan, Planner};
-use crate::market::{AssetClass, Bar, BarFlags, Instrument, Origin, Source, Timestamp};
+use crate::market::{Bar, BarFlags, Instrument, Origin, Source, Timestamp};
 use crate::pipeline::{Judge, Route, source_bar};
 use crate::provider::{History, HistoryPage, Provider};
 use crate::quality::{Coverage, CoverageState, expected};
@@ -86,11 +86,7 @@ impl Backfill {
 
     fn batch(&mut self, page: &HistoryPage, history: &History, judge: &mut Judge, calendar: &Calendar) -> Result<Batch> {
         let now = self.bench.clock.now();
-        let route = Route {
-            instrument: self.instrument.id,
-            venue: Arc::clone(&self.instrument.venue),
-            may_be_negative: self.instrument.asset_class == AssetClass::Future,
-        };
+        let route = Route::of(&self.instrument);
         let flags = if history.adjusted { BarFlags::ADJUSTED } else { BarFlags::empty() };
         let mut batch = Batch::default();
         let mut answered = BTreeSet::new();

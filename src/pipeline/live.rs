@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::calendar::Calendars;
-use crate::market::{Bar, BarFlags, EventKind, InstrumentId, Last, MarketEvent, Moves, Origin, Source, SourceBar, Timestamp, Trade};
+use crate::market::{Bar, BarFlags, Delay, EventKind, InstrumentId, Last, MarketEvent, Moves, Origin, Source, SourceBar, Timestamp, Trade};
 use crate::pipeline::aggregate::{Aggregator, Late};
 use crate::pipeline::dedupe::{Dedupe, Freshness};
 use crate::pipeline::judge::{Judge, Judged};
@@ -25,6 +26,8 @@ pub struct FeedFacts {
     pub source: Source,
     /// Whether it sends trades: then bars are made of these, and not of sampled prices.
     pub trades: bool,
+    /// How late its prices are by agreement.
+    pub delay: Delay,
 }
 
 #[derive(Debug)]
@@ -165,11 +168,16 @@ impl Lane {
         if !self.dedupe.sample(event.ts_event) {
             return Output::default();
         }
+        let agreed = Duration::from_secs(u64::from(facts.delay.seconds().unwrap_or(0)));
+        let is_news = event.ts_recv.since(event.ts_event) <= agreed + SAMPLE_AGE;
         if !facts.trades
+            && is_news
             && let Some(calendar) = calendars.get(&self.route.venue)
         {
+            // 24 hours roll: the difference of two such totals is no volume.
+            let day_volume = last.day_volume.filter(|_| !self.route.rolling_volume);
             // A price outside any session is shown and makes no bar.
-            let _ = self.aggregator.sample(calendar, event.ts_event, last);
+            let _ = self.aggregator.sample(calendar, event.ts_event, &Last { day_volume, ..last.clone() });
         }
         Output { seen: Some(self.seen()), ..Output::default() }
     }
@@ -200,6 +208,10 @@ impl Lane {
         }
     }
 }
+
+/// A sampled price that is older than agreed by more than this was told late: the last close on a Sunday is no trade of
+/// that minute.
+const SAMPLE_AGE: Duration = Duration::from_secs(120);
 
 /// How many trades a heartbeat may be ahead of the trades on the same connection without one being lost.
 const HEARTBEAT_LEAD: u64 = 50;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::market::{InstrumentId, Timestamp, Trade};
+use crate::market::{AssetClass, Instrument, InstrumentId, Timestamp, Trade};
 
 /// How far a source's clock may be ahead of ours.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
@@ -21,6 +21,8 @@ pub struct Route {
     pub venue: Arc<str>,
     /// Whether the instrument may trade at or below zero, as futures do.
     pub may_be_negative: bool,
+    /// Whether its day's volume is that of the last 24 hours, as for crypto.
+    pub rolling_volume: bool,
 }
 
 impl Routes {
@@ -32,6 +34,19 @@ impl Routes {
     #[must_use]
     pub fn get(&self, spelling: &str) -> Option<&Route> {
         self.0.get(spelling)
+    }
+}
+
+impl Route {
+    /// Where events of an instrument go.
+    #[must_use]
+    pub fn of(instrument: &Instrument) -> Self {
+        Self {
+            instrument: instrument.id,
+            venue: Arc::clone(&instrument.venue),
+            may_be_negative: instrument.asset_class == AssetClass::Future,
+            rolling_volume: instrument.asset_class == AssetClass::Crypto,
+        }
     }
 }
 
