@@ -11,9 +11,11 @@ use crate::cli::session::{Globals, Session, block_on};
 use crate::config::Config;
 use crate::engine::{Duty, Engine, EngineHandle, Setup, open_provider};
 use crate::host::{Clock, LogRing, start_log};
+use crate::market::Interval;
 use crate::pipeline::Ranks;
 use crate::provider::PROVIDERS;
 use crate::provider::sim::{SYMBOLS, opening_time};
+use crate::request::{BackfillAsk, Request, days_back};
 use crate::store::{Creation, Sqlite};
 
 /// Runs the demo until somebody quits; what it stored is thrown away.
@@ -27,6 +29,12 @@ pub(crate) fn run(globals: &Globals) -> Result<Done> {
         let (engine, handle, calendars) = start(&session.config, &clock, log, &folder).await?;
         watch(Stage { engine, handle, calendars, config: session.config.clone(), clock: clock.clone() }).await
     })
+}
+
+fn first_backfill(clock: &Clock) -> Result<BackfillAsk> {
+    let symbols = ["AAPL", "SPY"].into_iter().map(str::parse).collect::<Result<_, _>>()?;
+    let (interval, to) = (Interval::OneMinute, clock.now());
+    Ok(BackfillAsk { symbols, interval, from: days_back(21, interval, to), to, source: None })
 }
 
 /// A folder that is gone at the end.
@@ -69,5 +77,7 @@ pub(crate) async fn start(
         duty: Duty::Record,
     };
     let (engine, handle) = Engine::start(setup).await?;
+    // Something for the jobs pane to show.
+    let _ = handle.requests.send(Request::Backfill(first_backfill(clock)?)).await;
     Ok((engine, handle, calendars))
 }

@@ -89,7 +89,7 @@ impl Core {
         match message {
             FeedMessage::Events(events) => events.into_iter().for_each(|event| self.event(feed, event)),
             FeedMessage::State(view) => {
-                let view = self.feeds.complete(feed, view);
+                let view = self.feeds.complete(feed, view, self.clock.now());
                 self.fold(Update::Feed(view));
             }
             FeedMessage::Deaf(from, to) => self.deaf(feed, from, to),
@@ -180,6 +180,7 @@ impl Core {
         if venues.iter().ne(self.view.venues.iter().map(|venue| &**venue)) {
             self.fold(Update::Venues(venues));
         }
+        self.dirty |= self.view.roll(now);
         self.tell_log();
         if self.writer.is_some() {
             self.start_waiting_jobs().await;

@@ -1,15 +1,16 @@
 //! The tasks that listen, one feed a provider, and who listens to what.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
 use crate::calendar::Calendars;
 use crate::engine::setup::{Opened, route};
 use crate::host::{Clock, Tasks};
-use crate::market::{Instrument, Source};
+use crate::market::{Instrument, Source, Timestamp};
 use crate::pipeline::{FeedFacts, Live, Route, Routes};
-use crate::provider::net::{Feed, FeedMessage, Poll, Subscription};
+use crate::provider::net::{Feed, FeedMessage, Poll, PollReport, Subscription};
 use crate::request::SourceKind;
 use crate::snapshot::{FeedState, FeedView};
 
@@ -23,7 +24,8 @@ struct Running {
     opened: Opened,
     subscriptions: watch::Sender<Vec<Subscription>>,
     socket_is_well: watch::Sender<bool>,
-    trouble: watch::Receiver<Option<String>>,
+    polled: watch::Receiver<PollReport>,
+    poll_every: Option<Duration>,
 }
 
 /// What feeds are started with.
@@ -86,12 +88,17 @@ impl Feeds {
     }
 
     /// A feed's line with what its polls met; the polls are told how the socket is.
-    pub(crate) fn complete(&self, number: usize, mut view: FeedView) -> FeedView {
+    pub(crate) fn complete(&self, number: usize, mut view: FeedView, now: Timestamp) -> FeedView {
         let feed = &self.feeds[number];
         let well = matches!(view.state, FeedState::Live | FeedState::Quiet);
         feed.socket_is_well.send_if_modified(|old| std::mem::replace(old, well) != well);
+        let report = feed.polled.borrow();
+        let answers = feed.poll_every.zip(report.answered).is_some_and(|(every, answered)| now.since(answered) <= every * 2);
+        if answers && matches!(view.state, FeedState::Connecting | FeedState::Silent | FeedState::Dead) {
+            view.state = FeedState::Polling;
+        }
         if view.error.is_none() {
-            view.error.clone_from(&feed.trouble.borrow());
+            view.error.clone_from(&report.trouble);
         }
         view
     }
@@ -110,7 +117,7 @@ impl Running {
     fn start(opened: &Opened, number: usize, ground: &Ground<'_>, refreshed: &watch::Receiver<u64>) -> Self {
         let (subscriptions, subscribed) = watch::channel(Vec::new());
         let (socket_is_well, well) = watch::channel(false);
-        let (trouble, troubled) = watch::channel(None);
+        let (report, polled) = watch::channel(PollReport::default());
         let (clock, tasks, messages) = (ground.clock, ground.tasks, ground.messages);
         if let Some(protocol) = opened.provider.stream() {
             let feed = Feed {
@@ -137,11 +144,11 @@ impl Running {
                 refresh: refreshed.clone(),
                 number,
                 messages: messages.clone(),
-                trouble,
+                report,
                 token: tasks.token(),
             };
             tasks.spawn(format!("poll {}", opened.spec.name), poll.run());
         }
-        Self { opened: opened.clone(), subscriptions, socket_is_well, trouble: troubled }
+        Self { opened: opened.clone(), subscriptions, socket_is_well, polled, poll_every: opened.provider.poll_every() }
     }
 }

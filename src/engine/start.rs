@@ -82,6 +82,7 @@ impl Engine {
             dropped: 0,
             inbox: Inbox { messages, writer: written, requests },
         };
+        tracing::info!("watching {} symbols, store {}", core.watched.len(), core.store.name());
         engine.core.spawn("engine", core.run(engine.core.token()));
         Ok((engine, EngineHandle { requests: requests_in, view: view_out, events }))
     }

@@ -179,7 +179,7 @@ fn state_look(state: FeedState, theme: &Theme) -> (char, Style) {
     let (mark, role) = match state {
         FeedState::Live => ('●', Role::Up),
         FeedState::Quiet => ('○', Role::Text),
-        FeedState::Silent => ('◐', Role::Warning),
+        FeedState::Silent | FeedState::Polling => ('◐', Role::Warning),
         FeedState::Dead => ('✗', Role::Error),
         FeedState::Connecting => ('…', Role::Accent),
         FeedState::Idle => ('·', Role::Dim),
@@ -234,7 +234,9 @@ fn lag_text(seconds: f64) -> String {
 /// Why a feed is not healthy, in its own words where it has some.
 fn why(feed: &FeedView, context: &Context<'_>) -> Vec<Segment> {
     let untold = match feed.state {
-        FeedState::Live | FeedState::Quiet => return Vec::new(),
+        FeedState::Live | FeedState::Quiet if feed.error.is_none() => return Vec::new(),
+        FeedState::Live | FeedState::Quiet => "",
+        FeedState::Polling => "the socket is mute: prices are asked for one by one",
         FeedState::Silent => "it is alive, but the data it promised does not come",
         FeedState::Dead => "no frame for longer than it promised",
         FeedState::Off => "turned off",

@@ -21,23 +21,26 @@ pub enum Standing {
     Empty,
 }
 
-/// Says what a row's age means at `now`. A price that an answer confirmed within the declared delay and `threshold` is
-/// as fresh as it can be; otherwise it is stale when its feed is not healthy, or while its venue trades.
+/// Says what a row's age means at `now`: stale when its feed is not healthy, or when its age exceeds the declared delay
+/// and `threshold` and no answer has confirmed it, while its venue trades.
 #[must_use]
 pub fn standing(row: &InstrumentView, view: &MarketView, calendars: &Calendars, now: Timestamp, threshold: Duration) -> Standing {
     let Some(last) = &row.last else { return Standing::Empty };
     let feed = row.source.as_ref().and_then(|source| view.feeds.iter().find(|feed| feed.source == *source));
     let Some(feed) = feed else { return Standing::Stale };
+    if !feed.state.is_healthy() {
+        return Standing::Stale;
+    }
     let in_session =
         calendars.get(&row.instrument.venue).and_then(|calendar| calendar.at(now).ok()).is_none_or(|moment| moment.session.is_some());
+    if !in_session {
+        return Standing::Quiet;
+    }
     let agreed = Duration::from_secs(u64::from(row.delay.seconds().unwrap_or(0)));
     let confirmed = last.ts_event.max(last.confirmed - agreed);
-    match (now.since(confirmed) <= agreed + threshold, feed.state) {
-        (true, _) if in_session => Standing::Fresh,
-        (true, _) => Standing::Quiet,
-        // The feed is well and hears everything: nothing traded.
-        (false, FeedState::Quiet) => Standing::Quiet,
-        (false, FeedState::Live) if !in_session => Standing::Quiet,
-        (false, _) => Standing::Stale,
+    if now.since(confirmed) <= agreed + threshold {
+        return Standing::Fresh;
     }
+    // The feed is well and hears everything: nothing traded.
+    if feed.state == FeedState::Quiet { Standing::Quiet } else { Standing::Stale }
 }

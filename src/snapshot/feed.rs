@@ -23,6 +23,8 @@ pub enum FeedState {
     Quiet,
     /// Heartbeats or pongs arrive, but promised data does not, in session.
     Silent,
+    /// The socket is down or mute, and looks at each price stand in for it.
+    Polling,
     /// No frame of any kind for longer than promised, or no connection.
     Dead,
     /// Turned off in the config, or by an answer that no retry can change.
@@ -39,6 +41,7 @@ impl FeedState {
             Self::Live => "live",
             Self::Quiet => "quiet",
             Self::Silent => "silent",
+            Self::Polling => "polling",
             Self::Dead => "dead",
             Self::Off => "off",
         }
@@ -47,7 +50,7 @@ impl FeedState {
     /// Whether prices of this feed are as fresh as they can be.
     #[must_use]
     pub const fn is_healthy(self) -> bool {
-        matches!(self, Self::Live | Self::Quiet)
+        matches!(self, Self::Live | Self::Quiet | Self::Polling)
     }
 }
 
@@ -137,6 +140,12 @@ impl Rate {
         let extra = self.seconds.len().saturating_sub(SECONDS);
         self.seconds.drain(..extra);
         self.second = second;
+    }
+
+    /// Whether time alone changes what it shows.
+    #[must_use]
+    pub fn is_moving(&self) -> bool {
+        self.current > 0 || self.seconds.iter().any(|count| *count > 0)
     }
 
     /// Messages a second, over the last ten whole seconds.

@@ -92,6 +92,20 @@ impl MarketView {
         }
     }
 
+    /// Lets time pass: a rate that nobody adds to any more falls. Says whether one did.
+    pub fn roll(&mut self, now: Timestamp) -> bool {
+        let mut rolled = false;
+        for feed in self.feeds.iter_mut().filter(|feed| feed.rate.is_moving()) {
+            Arc::make_mut(feed).rate.roll(now);
+            rolled = true;
+        }
+        if self.writer.rows.is_moving() {
+            Arc::make_mut(&mut self.writer).rows.roll(now);
+            rolled = true;
+        }
+        rolled
+    }
+
     fn row(&mut self, instrument: InstrumentId) -> Option<&mut InstrumentView> {
         self.instruments.iter_mut().find(|row| row.instrument.id == instrument).map(row_mut)
     }

@@ -8,6 +8,7 @@ use ratatui::widgets::{Block, BorderType, Clear, Widget};
 use unicode_width::UnicodeWidthStr;
 
 use crate::market::Zone;
+use crate::pane::Context;
 use crate::snapshot::{FeedState, Standing, standing};
 use crate::tui::command::COMMANDS;
 use crate::tui::layout::SMALLEST;
@@ -45,7 +46,8 @@ fn too_small(model: &Model, area: Rect, buf: &mut Buffer) {
 
 fn draw_pane(model: &Model, pane: usize, place: Rect, buf: &mut Buffer) {
     let focused = pane == model.focus;
-    let context = model.context_in(inside(place));
+    let theme = if focused { model.theme } else { model.theme.without_cursor() };
+    let context = Context { theme: &theme, ..model.context_in(inside(place)) };
     let slot = &model.panes[pane];
     let title = format!(" {} {} ", pane + 1, slot.pane.title(&context));
     let border = model.theme.style(if focused { Role::Focus } else { Role::Border });

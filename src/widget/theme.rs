@@ -38,6 +38,8 @@ pub enum Depth {
 pub struct Theme {
     depth: Depth,
     light: bool,
+    /// Whether a cursor is shown: only where the keys go.
+    cursor: bool,
 }
 
 impl Role {
@@ -60,12 +62,21 @@ impl Theme {
     /// The theme of that name (`dark`, `light`, `plain`) on a terminal of that depth.
     #[must_use]
     pub fn new(name: &str, depth: Depth) -> Self {
-        Self { depth: if name == "plain" { Depth::None } else { depth }, light: name == "light" }
+        Self { depth: if name == "plain" { Depth::None } else { depth }, light: name == "light", cursor: true }
+    }
+
+    /// The same where the keys do not go: no row stands out.
+    #[must_use]
+    pub fn without_cursor(self) -> Self {
+        Self { cursor: false, ..self }
     }
 
     /// What a role looks like.
     #[must_use]
     pub fn style(&self, role: Role) -> Style {
+        if role == Role::Selected && !self.cursor {
+            return Style::new();
+        }
         let plain = match role {
             Role::Dim | Role::Border => Style::new().add_modifier(Modifier::DIM),
             Role::Accent | Role::Warning | Role::Error | Role::Focus => Style::new().add_modifier(Modifier::BOLD),
@@ -81,7 +92,8 @@ impl Theme {
 
     fn sixteen(self, role: Role) -> Option<Color> {
         Some(match role {
-            Role::Text | Role::Selected => return None,
+            Role::Text => Color::Reset,
+            Role::Selected => return None,
             Role::Dim | Role::Border => Color::DarkGray,
             Role::Up => Color::Green,
             Role::Down | Role::Error => Color::Red,
@@ -102,7 +114,7 @@ impl Theme {
             Some(Color::Rgb(r, g, b))
         };
         match role {
-            Role::Text => None,
+            Role::Text => Some(Color::Reset),
             Role::Dim => pick((128, 134, 144), (120, 124, 132)),
             Role::Border => pick((72, 78, 90), (190, 194, 202)),
             Role::Up => pick((98, 201, 138), (0, 125, 60)),

@@ -334,6 +334,7 @@ impl Feed {
 
     async fn enter(&mut self, state: FeedState) {
         if self.view.state != state {
+            tracing::info!(feed = %self.view.source, "{state}");
             self.view.enter(state, self.clock.now());
             self.publish().await;
         }

@@ -12,7 +12,7 @@ use crate::host::Clock;
 pub use feed::{Feed, FeedMessage, Subscription};
 pub use http::{Call, Http, HttpOptions};
 pub use limit::Limiter;
-pub use poll::Poll;
+pub use poll::{Poll, PollReport};
 pub use socket::{Connect, Io, Socket, Sockets};
 pub use tls::install_crypto;
 

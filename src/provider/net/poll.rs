@@ -19,6 +19,15 @@ const RARELY: u32 = 15;
 /// The shortest wait between two looks.
 const STEP: Duration = Duration::from_secs(1);
 
+/// How looking went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PollReport {
+    /// When the source answered last.
+    pub answered: Option<Timestamp>,
+    /// What went wrong, if the last look went wrong.
+    pub trouble: Option<String>,
+}
+
 /// Looks at each symbol in turn, spread over the period.
 pub struct Poll {
     pub name: &'static str,
@@ -33,8 +42,8 @@ pub struct Poll {
     /// Which feed this is, for whoever listens to all of them.
     pub number: usize,
     pub messages: mpsc::Sender<(usize, FeedMessage)>,
-    /// What went wrong last, for the feed's line.
-    pub trouble: watch::Sender<Option<String>>,
+    /// How it went last, for the feed's line.
+    pub report: watch::Sender<PollReport>,
     pub token: CancellationToken,
 }
 
@@ -96,7 +105,12 @@ impl Poll {
 
     /// One log line for a trouble, not one for each symbol that meets it.
     fn tell(&self, trouble: Option<String>) {
-        self.trouble.send_if_modified(|old| {
+        let now = self.clock.now();
+        self.report.send_if_modified(|report| {
+            if trouble.is_none() {
+                report.answered = Some(now);
+            }
+            let old = &mut report.trouble;
             let kind = |text: &Option<String>| text.as_deref().map(|text| text.rsplit(": ").next().unwrap_or(text).to_owned());
             let changed = kind(old) != kind(&trouble);
             if changed {

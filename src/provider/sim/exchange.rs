@@ -127,7 +127,7 @@ fn tick(symbol: &str) -> f64 {
 }
 
 /// Some trade more than others; the mean is about 1.
-fn activity(symbol: &str) -> f64 {
+pub(crate) fn activity(symbol: &str) -> f64 {
     0.5 + f64::from(symbol.bytes().fold(7_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte))) / 255.0
 }
 

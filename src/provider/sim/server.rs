@@ -13,7 +13,7 @@ use crate::calendar::{Calendar, Calendars, bar_bounds};
 use crate::host::{Clock, Tasks};
 use crate::market::{Interval, Symbol, Timestamp};
 use crate::provider::net::{Connect, Io};
-use crate::provider::sim::exchange::{Exchange, Print};
+use crate::provider::sim::exchange::{Exchange, Print, activity};
 use crate::provider::sim::fault::{self, Fault};
 use crate::provider::sim::wire::{Asked, Row, Said, TradeSaid};
 
@@ -227,7 +227,7 @@ impl Hall {
             open: Exchange::spread(symbol, self.exchange.price(symbol, since)).0,
             high: Exchange::spread(symbol, prices().fold(last, f64::max)).1,
             low: Exchange::spread(symbol, prices().fold(last, f64::min)).0,
-            volume: (elapsed * 120.0).round(),
+            volume: (elapsed * 120.0 * activity(symbol)).round(),
         }
     }
 }

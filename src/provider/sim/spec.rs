@@ -46,7 +46,7 @@ pub const SPEC: ProviderSpec = ProviderSpec {
         KeySpec {
             name: "requests_per_minute",
             sentence: "Questions for history a minute.",
-            default: "600",
+            default: "120",
             kind: KeyKind::Integer { min: 1, max: 60_000 },
         },
         KeySpec {
