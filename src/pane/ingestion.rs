@@ -235,13 +235,12 @@ fn lag_text(seconds: f64) -> String {
 fn why(feed: &FeedView, context: &Context<'_>) -> Vec<Segment> {
     let untold = match feed.state {
         FeedState::Live | FeedState::Quiet if feed.error.is_none() => return Vec::new(),
-        FeedState::Live | FeedState::Quiet => "",
         FeedState::Polling => "the socket is mute: prices are asked for one by one",
         FeedState::Silent => "it is alive, but the data it promised does not come",
         FeedState::Dead => "no frame for longer than it promised",
         FeedState::Off => "turned off",
         FeedState::Idle => "no symbol on the list is for it",
-        FeedState::Connecting => "",
+        FeedState::Live | FeedState::Quiet | FeedState::Connecting => "",
     };
     let style = state_look(feed.state, context.theme).1;
     let mut segments = Segment::words(&clean(feed.error.as_deref().unwrap_or(untold)), style);
