@@ -18,7 +18,7 @@ use crate::host::{LockError, shutdown_signal};
 use crate::market::{Interval, Symbol, Timestamp};
 use crate::request::{BackfillAsk, days_back};
 use crate::snapshot::JobState;
-use crate::store::{Creation, JobRecord, Store};
+use crate::store::{Creation, JobQuery, JobRecord, Store};
 
 /// Fetch history into the store; what is there already is not asked for again.
 #[derive(Debug, Args)]
@@ -107,7 +107,7 @@ fn records(session: &Session, args: &BackfillArgs) -> Result<Vec<JobRecord>> {
 async fn follow(session: &Session, store: &dyn Store, ids: &[i64]) -> Result<Done> {
     let mut show = Show::new();
     loop {
-        let jobs: Vec<_> = store.jobs().await?.into_iter().filter(|job| ids.contains(&job.id)).collect();
+        let jobs: Vec<_> = store.jobs(JobQuery::All).await?.into_iter().filter(|job| ids.contains(&job.id)).collect();
         for job in &jobs {
             show.job(job);
         }

@@ -16,7 +16,7 @@ use crate::pipeline::{Judged, Live, Output};
 use crate::provider::net::FeedMessage;
 use crate::quality::{Coverage, CoverageState, Violation};
 use crate::request::{EngineEvent, Request};
-use crate::snapshot::{MarketView, Update, venue_view};
+use crate::snapshot::{MarketView, Update, VenueView, venue_view};
 use crate::store::{Batch, Store, Writer, WriterEvent};
 
 /// How often the picture is given out, at most.
@@ -41,6 +41,8 @@ pub(crate) struct Core {
     pub(crate) watched: Vec<Instrument>,
     pub(crate) view: MarketView,
     pub(crate) dirty: bool,
+    /// When the venues' clocks are looked at anew, whatever they said.
+    pub(crate) venues_due: Timestamp,
     pub(crate) views: watch::Sender<Arc<MarketView>>,
     pub(crate) events: mpsc::Sender<EngineEvent>,
     /// Events that found the queue full.
@@ -58,7 +60,7 @@ pub(crate) struct Inbox {
 impl Core {
     /// Runs until it is cancelled; then what forms is written, flagged partial.
     pub(crate) async fn run(mut self, token: CancellationToken) {
-        let mut publish = self.clock.interval(PUBLISH);
+        let mut published = Timestamp::MIN;
         let mut look = self.clock.interval(LOOK);
         self.look().await;
         self.publish();
@@ -66,7 +68,11 @@ impl Core {
             tokio::select! {
                 biased;
                 () = token.cancelled() => break,
-                () = publish.tick() => self.publish(),
+                // Woken for the picture only when it changed.
+                () = self.clock.sleep_until(published + PUBLISH), if self.dirty => {
+                    self.publish();
+                    published = self.clock.now();
+                }
                 () = look.tick() => self.look().await,
                 Some(request) = self.inbox.requests.recv() => self.carry_out(request).await,
                 Some(event) = self.inbox.writer.recv() => self.written(event),
@@ -176,10 +182,7 @@ impl Core {
             }
             self.write(batch);
         }
-        let venues: Vec<_> = self.calendars.iter().map(|calendar| venue_view(calendar, now)).collect();
-        if venues.iter().ne(self.view.venues.iter().map(|venue| &**venue)) {
-            self.fold(Update::Venues(venues));
-        }
+        self.look_at_venues(now);
         self.dirty |= self.view.roll(now);
         self.tell_log();
         if self.writer.is_some() {
@@ -189,6 +192,19 @@ impl Core {
             && let Err(error) = self.follow_list().await
         {
             tracing::debug!("cannot look at the watchlist: {error:#}");
+        }
+    }
+
+    /// A venue's clock changes when it said it would.
+    fn look_at_venues(&mut self, now: Timestamp) {
+        let due = |venue: &VenueView| venue.next.as_ref().is_some_and(|(at, _)| *at <= now);
+        if self.view.venues.is_empty() || self.view.venues.iter().any(|venue| due(venue)) || now >= self.venues_due {
+            let venues: Vec<_> = self.calendars.iter().map(|calendar| venue_view(calendar, now)).collect();
+            // The name of a holiday comes with its date, without a change of state.
+            self.venues_due = now + Duration::from_secs(60);
+            if venues.iter().ne(self.view.venues.iter().map(|venue| &**venue)) {
+                self.fold(Update::Venues(venues));
+            }
         }
     }
 

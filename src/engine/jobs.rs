@@ -14,7 +14,7 @@ use crate::job::{Backfill, Bench, Progress};
 use crate::market::{Interval, Symbol, Timestamp};
 use crate::request::{BackfillAsk, EngineEvent};
 use crate::snapshot::{JobState, Update};
-use crate::store::{JobRecord, StoreError};
+use crate::store::{JobQuery, JobRecord, StoreError};
 
 /// How many jobs work at once: the sources' limits are shared anyway.
 const AT_ONCE: usize = 2;
@@ -107,7 +107,7 @@ impl Core {
 
     /// Starts what waits in the store, whoever put it there, and what another engine left unfinished.
     pub(crate) async fn start_waiting_jobs(&mut self) {
-        let Ok(records) = self.store.jobs().await else { return };
+        let Ok(records) = self.store.jobs(JobQuery::Open).await else { return };
         for record in records {
             let ours = self.jobs.tokens.contains_key(&record.id);
             if record.state.is_over() || ours || record.kind != BACKFILL {

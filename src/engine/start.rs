@@ -12,6 +12,7 @@ use crate::engine::jobs::Jobs;
 use crate::engine::setup::{Duty, Setup};
 use crate::engine::watch as watching;
 use crate::host::Tasks;
+use crate::market::{Instrument, Timestamp};
 use crate::pipeline::Live;
 use crate::request::{EngineEvent, Request};
 use crate::snapshot::{MarketView, Update};
@@ -77,6 +78,7 @@ impl Engine {
             watched,
             view,
             dirty: true,
+            venues_due: Timestamp::MIN,
             views,
             events: events_out,
             dropped: 0,
@@ -103,7 +105,7 @@ impl Engine {
     }
 }
 
-async fn first_view(setup: &Setup, feeds: &Feeds, watched: &[crate::market::Instrument]) -> Result<MarketView> {
+async fn first_view(setup: &Setup, feeds: &Feeds, watched: &[Instrument]) -> Result<MarketView> {
     let stale_after = Duration::from_secs(setup.config.section("sources").integer("stale_after_s"));
     let mut view = MarketView { simulated: setup.simulated, stale_after, ..MarketView::default() };
     let mut rows = Vec::new();

@@ -24,7 +24,7 @@ pub struct Exported {
 
 /// Writes what is asked for; the file gets its name when it is whole.
 pub async fn export(store: &dyn Store, ask: &ExportAsk) -> Result<Exported> {
-    let path = expand_home(&ask.path);
+    let path = std::path::absolute(expand_home(&ask.path)).context("find the folder")?;
     let known = store.instruments().await.context("load the instruments")?;
     let mut chosen = Vec::new();
     for symbol in &ask.symbols {

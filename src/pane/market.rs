@@ -21,7 +21,7 @@ pub(crate) const SPEC: PaneSpec = PaneSpec {
     keys: &[],
     commands: &[Command {
         name: "holidays",
-        sentence: "Show the next holidays and early closes, or the clocks again.",
+        sentence: "Show the next holidays and early closes, or the clocks.",
         keys: &["h"],
         hint: "holidays",
     }],
@@ -38,8 +38,8 @@ const ROOM_FOR_NAME: u16 = 84;
 
 const CLOCK_COLUMNS: &[Column] = &[
     Column { title: "venue", align: Align::Left, rank: 0, may_shorten: false },
-    Column { title: "state", align: Align::Left, rank: 1, may_shorten: false },
-    Column { title: "next", align: Align::Left, rank: 2, may_shorten: false },
+    Column { title: "state", align: Align::Left, rank: 2, may_shorten: false },
+    Column { title: "next", align: Align::Left, rank: 1, may_shorten: false },
     Column { title: "there", align: Align::Left, rank: 3, may_shorten: false },
     Column { title: "today", align: Align::Left, rank: 4, may_shorten: true },
     Column { title: "name", align: Align::Left, rank: 5, may_shorten: true },
@@ -200,8 +200,8 @@ fn clock_row(venue: &VenueView, context: &Context<'_>) -> Vec<Cell> {
     let (mark, state) = state_look(&venue.state, context.theme);
     let there = format!("{} {}", context.now.format_in(venue.zone, "%H:%M"), context.now.zone_name(venue.zone));
     vec![
-        Cell::new(clean(&venue.venue), text),
-        Cell::new(format!("{mark} {}", clean(&venue.state)), state),
+        Cell::new(format!("{mark} {}", clean(&venue.venue)), state),
+        Cell::new(clean(&venue.state), state),
         Cell::new(next_text(venue, context.now), text),
         Cell::new(there, text),
         Cell::new(clean(&note_text(venue, context)), context.theme.style(Role::Warning)),
@@ -326,7 +326,7 @@ mod tests {
         let world = world("2026-11-27T14:30:00Z");
         let screen = world.draw(&Market::default(), 200, 12);
         let new_york = screen.lines().find(|line| line.contains("XNYS")).unwrap();
-        for part in ["● regular", "closes in 3 h 30 min", "09:30 EST", "early close: ", "US equities"] {
+        for part in ["● XNYS", "regular", "closes in 3 h 30 min", "09:30 EST", "early close: ", "US equities"] {
             assert!(new_york.contains(part), "{part} in\n{screen}");
         }
         assert!(screen.starts_with("UTC 14:30  Fri 27 Nov 2026"), "{screen}");
@@ -369,7 +369,7 @@ mod tests {
         assert_eq!(market.title(&world.context(120, 30)), "market holidays");
         world.check_numbers(&market);
         market.act(Action::Command("holidays"), &world.context(120, 30));
-        assert!(world.draw(&market, 120, 30).contains("● regular"));
+        assert!(world.draw(&market, 120, 30).contains("● CRYPTO"));
     }
 
     #[test]

@@ -20,14 +20,9 @@ pub const SPEC: PaneSpec = PaneSpec {
     sentence: "Prices of what you watch, each with its age and its source.",
     keys: &[],
     commands: &[
-        Command { name: "sort", sentence: "Sort by the next column: list order, symbol, change, volume, age.", keys: &["s"], hint: "sort" },
+        Command { name: "sort", sentence: "Sort by symbol, change, volume, age, or as listed.", keys: &["s"], hint: "sort" },
         Command { name: "reverse", sentence: "Reverse the order.", keys: &["S"], hint: "" },
-        Command {
-            name: "remove",
-            sentence: "Take the symbol under the cursor off the list; its history stays.",
-            keys: &["d"],
-            hint: "remove",
-        },
+        Command { name: "remove", sentence: "Take the symbol off the list; its history stays.", keys: &["d"], hint: "remove" },
     ],
     new: |_| Box::new(Watchlist::default()),
 };

@@ -22,6 +22,8 @@ pub struct Aggregator {
     day_volume: Option<f64>,
     /// The last stretch in which nothing could be heard: bars that it touches are partial.
     deaf: (Timestamp, Timestamp),
+    /// Bars that were pushed out of memory before they were sealed.
+    pushed_out: Vec<Building>,
 }
 
 /// A bar that forms, or that may be reopened.
@@ -36,6 +38,8 @@ pub struct Building {
     notional: f64,
     n_trades: u64,
     sampled: bool,
+    /// Whether a part of it was not heard.
+    partial: bool,
     /// The revision under which it was sealed last.
     sealed: Option<u32>,
     dirty: bool,
@@ -56,12 +60,20 @@ pub enum Late {
 impl Aggregator {
     #[must_use]
     pub fn new(instrument: InstrumentId, source: Source) -> Self {
-        Self { instrument, source, buildings: VecDeque::new(), day_volume: None, deaf: (Timestamp::MIN, Timestamp::MIN) }
+        Self {
+            instrument,
+            source,
+            buildings: VecDeque::new(),
+            day_volume: None,
+            deaf: (Timestamp::MIN, Timestamp::MIN),
+            pushed_out: Vec::new(),
+        }
     }
 
     /// Nothing could be heard between these instants: the feed was not connected.
     pub fn was_deaf(&mut self, from: Timestamp, to: Timestamp) {
         self.deaf = (from, to);
+        self.buildings.iter_mut().for_each(|building| building.hear_of((from, to)));
     }
 
     /// Takes a trade into its bar.
@@ -110,22 +122,23 @@ impl Aggregator {
         }
         let bounds = bar_bounds(calendar, Interval::OneMinute.duration(), at).ok().flatten().ok_or(Late::NoSession)?;
         if full {
-            self.buildings.pop_front();
+            self.pushed_out.extend(self.buildings.pop_front().filter(|oldest| oldest.dirty));
         }
         let index = self.buildings.partition_point(|b| b.bounds.open < bounds.open);
-        self.buildings.insert(index, Building::new(bounds));
+        let mut building = Building::new(bounds);
+        building.hear_of(self.deaf);
+        self.buildings.insert(index, building);
         Ok(index)
     }
 
     /// The bars that ended, or changed since they were sealed, by `now`.
     pub fn seal(&mut self, now: Timestamp) -> Vec<Bar> {
-        let (instrument, source, deaf) = (self.instrument, &self.source, self.deaf);
+        let (instrument, source) = (self.instrument, &self.source);
         let ended = self.buildings.iter_mut().filter(|b| b.dirty && b.bounds.close + SEAL_GRACE <= now);
-        let sealed = ended.filter_map(|b| {
-            let touched = b.bounds.open < deaf.1 && deaf.0 < b.bounds.close;
-            b.seal(instrument, source, if touched { BarFlags::PARTIAL } else { BarFlags::empty() })
-        });
-        sealed.collect()
+        let all = self.pushed_out.iter_mut().chain(ended);
+        let sealed = all.filter_map(|b| b.seal(instrument, source, BarFlags::empty())).collect();
+        self.pushed_out.clear();
+        sealed
     }
 
     /// The bar that forms, flagged partial: for a shutdown.
@@ -155,9 +168,15 @@ impl Building {
             notional: 0.0,
             n_trades: 0,
             sampled: false,
+            partial: false,
             sealed: None,
             dirty: true,
         }
+    }
+
+    /// A bar that a deaf stretch touches is partial, and stays so.
+    fn hear_of(&mut self, deaf: (Timestamp, Timestamp)) {
+        self.partial |= self.bounds.open < deaf.1 && deaf.0 < self.bounds.close;
     }
 
     /// The order of trades is that of their times and ids, whatever the order they came in.
@@ -182,7 +201,9 @@ impl Building {
         let (open, close) = (self.first?.2, self.last?.2);
         let revision = self.sealed.map_or(0, |revision| revision + 1);
         self.sealed = Some(revision);
-        let sampled = if self.sampled { BarFlags::SAMPLED } else { BarFlags::empty() };
+        let mut flags = flags;
+        flags.set(BarFlags::SAMPLED, self.sampled);
+        flags |= if self.partial { BarFlags::PARTIAL } else { BarFlags::empty() };
         Some(Bar {
             instrument,
             interval: Interval::OneMinute,
@@ -199,7 +220,7 @@ impl Building {
             origin: Origin::Live,
             revision,
             quality: 1.0,
-            flags: flags | sampled,
+            flags,
         })
     }
 }

@@ -40,8 +40,8 @@ impl Dedupe {
         let before = self.highest;
         self.highest = Some(before.map_or(id, |highest| highest.max(id)));
         match before {
-            Some(highest) if id > highest + 1 => Freshness::NewAfterLoss(id - highest - 1),
-            Some(highest) if id + REMEMBERED as u64 <= highest => Freshness::Repeated,
+            Some(highest) if id.saturating_sub(highest) > 1 => Freshness::NewAfterLoss(id - highest - 1),
+            Some(highest) if id.saturating_add(REMEMBERED as u64) <= highest => Freshness::Repeated,
             _ => Freshness::New,
         }
     }

@@ -1,6 +1,6 @@
 //! Two opinions on one bar made one: the same function for every engine of the store.
 
-use crate::market::{Bar, BarFlags, Source, Timestamp};
+use crate::market::{Bar, BarFlags, Origin, Source, Timestamp};
 use crate::quality::{Violation, judge_sources};
 
 /// Which source is believed more.
@@ -48,7 +48,11 @@ pub fn fuse(old: &Bar, new: &Bar, ranks: &Ranks, now: Timestamp) -> Fused {
             winner.flags |= BarFlags::MISMATCH;
             Fused::Disagree(winner, violation)
         }
-        None if wins => Fused::Replace(winner),
+        None if wins => {
+            // That two sources disagree stays known when a third is better.
+            winner.flags |= old.flags & BarFlags::MISMATCH;
+            Fused::Replace(winner)
+        }
         None => Fused::Keep,
     }
 }
@@ -74,8 +78,9 @@ fn fuse_revision(old: &Bar, new: &Bar) -> Fused {
         return Fused::Replace(new.clone());
     }
     // What we made from a live stream is refined by itself (a higher revision) or by the source's history.
-    let stale = old.origin == new.origin && new.revision < old.revision;
-    let live_after_history = new.origin == crate::market::Origin::Live && old.origin == crate::market::Origin::Backfill;
+    // History carries no revision of its own: what it says last is its later word.
+    let stale = (old.origin, new.origin) == (Origin::Live, Origin::Live) && new.revision < old.revision;
+    let live_after_history = (old.origin, new.origin) == (Origin::Backfill, Origin::Live);
     if stale || live_after_history {
         return Fused::Keep;
     }

@@ -187,7 +187,7 @@ impl Lane {
         let Some(id) = last_trade_id.filter(|id| *id != 0) else { return Output::default() };
         match self.dedupe.highest() {
             None => self.dedupe.start_at(id),
-            Some(highest) if id > highest + HEARTBEAT_LEAD => {
+            Some(highest) if id.saturating_sub(highest) > HEARTBEAT_LEAD => {
                 self.dedupe.start_at(id);
                 return Output { hole: Some((self.route.instrument, at)), ..Output::default() };
             }

@@ -71,8 +71,8 @@ pub const JUMP: Rule = Rule {
     severity: Severity::Warning,
     check: |bar, context| {
         let (_, before) = context.recent.last()?;
-        let ratio = (bar.close / before - 1.0).abs();
-        (ratio > 5.0).then(|| warn(0.5, format!("{:+.0} % in one bar", (bar.close / before - 1.0) * 100.0)))
+        ((bar.close - before).abs() > 5.0 * before.abs())
+            .then(|| warn(0.5, format!("{:+.0} % in one bar", (bar.close / before - 1.0) * 100.0)))
     },
 };
 
@@ -83,13 +83,13 @@ pub const OVERNIGHT_GAP: Rule = Rule {
     check: |bar, context| {
         let (time, before) = context.recent.last()?;
         // Cheap first: most bars follow one of the same day.
-        let ratio = bar.open / before - 1.0;
-        if ratio.abs() <= 0.1 {
+        if (bar.open - before).abs() <= 0.1 * before.abs() {
             return None;
         }
         let (from, to) = (time.date(), bar.open_time.date());
         let weekend = from.weekday() == Weekday::Friday && to.weekday() == Weekday::Monday;
-        (from != to && !weekend).then(|| mark(BarFlags::GAP, format!("opens {:+.1} % from the last close", ratio * 100.0)))
+        (from != to && !weekend)
+            .then(|| mark(BarFlags::GAP, format!("opens {:+.1} % from the last close", (bar.open / before - 1.0) * 100.0)))
     },
 };
 
@@ -125,7 +125,7 @@ pub const MISMATCH: Rule = Rule {
             ("low", bar.low, rival.low),
             ("close", bar.close, rival.close),
         ];
-        let (name, ours, theirs) = pairs.into_iter().find(|(_, ours, theirs)| (ours / theirs - 1.0).abs() > MISMATCH_RATIO)?;
+        let (name, ours, theirs) = pairs.into_iter().find(|(_, ours, theirs)| (ours - theirs).abs() > MISMATCH_RATIO * theirs.abs())?;
         Some(mark(BarFlags::MISMATCH, format!("{name} {ours} from {}, {theirs} from {}", bar.source, rival.source)))
     },
 };

@@ -44,7 +44,7 @@ pub trait Store: Send + Sync {
     fn save_job(&self, job: JobRecord) -> BoxFuture<'_, Result<i64, StoreError>>;
 
     /// Jobs by id.
-    fn jobs(&self) -> BoxFuture<'_, Result<Vec<JobRecord>, StoreError>>;
+    fn jobs(&self, which: JobQuery) -> BoxFuture<'_, Result<Vec<JobRecord>, StoreError>>;
 
     /// Counts and sizes.
     fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>>;
@@ -108,6 +108,14 @@ pub struct RecordQuery {
 pub struct ViolationRow {
     pub violation: Violation,
     pub acknowledged: bool,
+}
+
+/// Which jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobQuery {
+    All,
+    /// Those that wait or are at work.
+    Open,
 }
 
 /// A job's row.

@@ -4,6 +4,6 @@ mod contract;
 mod sqlite;
 mod writer;
 
-pub use contract::{Ack, BarQuery, Batch, JobRecord, RecordQuery, Store, StoreError, StoreStatus, SymbolStatus, ViolationRow};
+pub use contract::{Ack, BarQuery, Batch, JobQuery, JobRecord, RecordQuery, Store, StoreError, StoreStatus, SymbolStatus, ViolationRow};
 pub use sqlite::{Creation, Sqlite};
 pub use writer::{Writer, WriterEvent};

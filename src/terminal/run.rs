@@ -7,13 +7,15 @@
 //!                        └─> dirty ─> draw, when it is due
 //! ```
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use crossterm::event::{Event, EventStream};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -84,8 +86,9 @@ impl Loop {
                 event = terminal.next() => {
                     let Some(Ok(event)) = event else { break };
                     self.on_terminal(event)?;
-                    // Everything that is ready is taken before drawing.
-                    while let Some(Some(Ok(event))) = terminal.next().now_or_never() {
+                    // Everything that is ready is taken before drawing; asked with this task's own waker, for the stream
+                    // keeps the one it was asked with last.
+                    while let Poll::Ready(Some(Ok(event))) = poll_fn(|task| Poll::Ready(terminal.poll_next_unpin(task))).await {
                         self.on_terminal(event)?;
                     }
                 }

@@ -26,7 +26,7 @@ pub const COMMANDS: &[GlobalCommand] = &[
     row("quit", &["q", "ctrl-c"], "quit", "Quit; asks first while a job runs.", quit),
     row("help", &["?"], "help", "Show what each key does.", |_| vec![Effect::Open(Popup::Help)]),
     row("palette", &[":"], "commands", "Find a command by name.", |_| vec![Effect::Open(Popup::Palette)]),
-    row("close", &["esc"], "", "Close what is open, end the zoom, clear the filter; it never quits.", close),
+    row("close", &["esc"], "", "Close what is open or clear the filter; never quits.", close),
     row("next-pane", &["tab"], "panes", "Go to the next pane.", |model| focus_by(model, Turn::On)),
     row("previous-pane", &["shift-tab"], "", "Go to the pane before.", |model| focus_by(model, Turn::Back)),
     row("pane-1", &["1"], "", "Go to the watchlist.", |model| focus(model, 0)),

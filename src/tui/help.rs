@@ -17,6 +17,9 @@ pub(crate) struct Help {
     height: usize,
 }
 
+/// Columns of the keys.
+const KEYS: usize = 15;
+
 enum Line {
     Heading(String),
     Key(&'static Command),
@@ -79,9 +82,24 @@ impl Overlay for Help {
                 }
                 Line::Key(command) => {
                     let keys = command.keys.join(" ");
-                    let (x, _) = buf.set_stringn(area.x, y, format!("{keys:>18}"), width, context.theme.style(Role::Accent));
-                    buf.set_stringn(x + 2, y, command.sentence, width.saturating_sub(20), context.theme.style(Role::Text));
+                    let (x, _) = buf.set_stringn(area.x, y, format!("{keys:>KEYS$}"), width, context.theme.style(Role::Accent));
+                    buf.set_stringn(x + 2, y, command.sentence, width.saturating_sub(KEYS + 2), context.theme.style(Role::Text));
                 }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_fits_a_screen_of_80_columns() {
+        for line in lines() {
+            if let Line::Key(command) = line {
+                assert!(command.keys.join(" ").len() <= KEYS, "{}", command.name);
+                assert!(command.sentence.len() <= 76 - KEYS - 2, "{}", command.sentence);
             }
         }
     }

@@ -100,8 +100,14 @@ impl Table<'_> {
             if self.shrink(&mut kept, total - available) {
                 return kept;
             }
-            let last = kept.iter().enumerate().max_by_key(|(_, (column, _))| self.columns[*column].rank).map(|(at, _)| at);
-            kept.remove(last.unwrap_or(0));
+            // Columns of one rank go together: a bid without its ask says little.
+            let rank = |(column, _): &(usize, usize)| self.columns[*column].rank;
+            let last = kept.iter().map(rank).max().unwrap_or(0);
+            if last == 0 {
+                kept.pop();
+            } else {
+                kept.retain(|column| rank(column) != last);
+            }
         }
         kept
     }

@@ -15,7 +15,9 @@ use crate::provider::contract::ProviderError;
 use crate::provider::net::limit::Limiter;
 use crate::provider::net::tls::client_config;
 
-const CONNECT: Duration = Duration::from_secs(10);
+/// Connecting, asking, and the first byte of the answer.
+const ANSWER: Duration = Duration::from_secs(20);
+/// Between two pieces of the answer.
 const READ: Duration = Duration::from_secs(15);
 const WHOLE: Duration = Duration::from_secs(60);
 /// No honest answer is larger.
@@ -64,9 +66,6 @@ impl Http {
         let client = Client::builder()
             .tls_backend_preconfigured(client_config().as_ref().clone())
             .user_agent(options.user_agent.clone())
-            .connect_timeout(CONNECT)
-            .read_timeout(READ)
-            .timeout(WHOLE)
             .build()
             .expect("the client has only values that were checked");
         let limiter = Limiter::per_minute(options.requests_per_minute, clock.clone());
@@ -107,9 +106,10 @@ impl Http {
         for (name, value) in &call.headers {
             request = request.header(*name, value);
         }
-        let response = request.send().await.map_err(|e| unreachable_source(call, &e))?;
+        let sent = self.clock.timeout(ANSWER, request.send()).await.map_err(|_| slow_source(call))?;
+        let response = sent.map_err(|e| unreachable_source(call, &e))?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = read_body(response, call).await?;
+        let body = self.clock.timeout(WHOLE, self.read_body(response, call)).await.map_err(|_| slow_source(call))??;
         if !status.is_success() {
             return Err(refusal(call, status, &headers, &body, self.clock.now()));
         }
@@ -120,30 +120,36 @@ impl Http {
             Some(_) => Err(malformed(call, "text instead of JSON", &body)),
         }
     }
+
+    async fn read_body(&self, mut response: Response, call: &Call) -> Result<Vec<u8>, ProviderError> {
+        let mut body = Vec::new();
+        loop {
+            let chunk = self.clock.timeout(READ, response.chunk()).await.map_err(|_| slow_source(call))?;
+            let Some(chunk) = chunk.map_err(|e| unreachable_source(call, &e))? else { return Ok(body) };
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(ProviderError::Fatal { message: format!("{}: the answer is larger than {} MB", call.what, MAX_BODY >> 20) });
+            }
+            body.extend_from_slice(&chunk);
+        }
+    }
 }
 
-async fn read_body(mut response: Response, call: &Call) -> Result<Vec<u8>, ProviderError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|e| unreachable_source(call, &e))? {
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(ProviderError::Fatal { message: format!("{}: the answer is larger than {} MB", call.what, MAX_BODY >> 20) });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+fn slow_source(call: &Call) -> ProviderError {
+    ProviderError::Retryable { message: format!("{}: {} did not answer in time", call.what, host(call)), after: None }
+}
+
+fn host(call: &Call) -> String {
+    reqwest::Url::parse(&call.url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Never the URL: a key may be in it.
 fn unreachable_source(call: &Call, error: &reqwest::Error) -> ProviderError {
-    let host = reqwest::Url::parse(&call.url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-    let why = if error.is_timeout() {
-        "did not answer in time".to_owned()
-    } else if error.is_connect() {
+    let why = if error.is_connect() {
         format!("cannot be reached ({})", root_cause(error))
     } else {
         format!("broke off ({})", root_cause(error))
     };
-    ProviderError::Retryable { message: format!("{}: {host} {why}", call.what), after: None }
+    ProviderError::Retryable { message: format!("{}: {} {why}", call.what, host(call)), after: None }
 }
 
 fn root_cause(error: &dyn std::error::Error) -> String {

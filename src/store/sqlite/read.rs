@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 use crate::market::{Bar, Instrument, InstrumentId, Interval, Source, Symbol, Timestamp};
 use crate::quality::{Coverage, CoverageState, Quarantined, Severity, Violation};
 use crate::snapshot::JobState;
-use crate::store::contract::{BarQuery, JobRecord, RecordQuery, StoreStatus, SymbolStatus, ViolationRow};
+use crate::store::contract::{BarQuery, JobQuery, JobRecord, RecordQuery, StoreStatus, SymbolStatus, ViolationRow};
 use crate::store::sqlite::bar::{COLUMNS, Reader};
 use crate::store::sqlite::open::schema;
 
@@ -167,12 +167,13 @@ fn wanted(query: &RecordQuery, instrument: InstrumentId) -> bool {
     query.instruments.is_empty() || query.instruments.contains(&instrument)
 }
 
-pub(crate) fn jobs(connection: &Connection) -> rusqlite::Result<Vec<JobRecord>> {
+pub(crate) fn jobs(connection: &Connection, which: JobQuery) -> rusqlite::Result<Vec<JobRecord>> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, kind, symbol, interval_s, from_time, to_time, source, state, done, total, rows, attempts, error, created_at, updated_at FROM jobs ORDER BY id",
+        "SELECT id, kind, symbol, interval_s, from_time, to_time, source, state, done, total, rows, attempts, error, created_at, updated_at FROM jobs \
+         WHERE ?1 OR state IN ('queued', 'running') ORDER BY id",
     )?;
     let count = |row: &Row<'_>, column| row.get::<_, i64>(column).map(|n| u64::try_from(n).unwrap_or(0));
-    let rows = statement.query_map([], |row| {
+    let rows = statement.query_map([which == JobQuery::All], |row| {
         let state: String = row.get(7)?;
         Ok(JobRecord {
             id: row.get(0)?,

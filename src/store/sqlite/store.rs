@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::market::{Bar, Instrument, InstrumentId, Symbol};
 use crate::pipeline::Ranks;
 use crate::quality::{Coverage, Quarantined};
-use crate::store::contract::{Ack, BarQuery, Batch, JobRecord, RecordQuery, Store, StoreError, StoreStatus, ViolationRow};
+use crate::store::contract::{Ack, BarQuery, Batch, JobQuery, JobRecord, RecordQuery, Store, StoreError, StoreStatus, ViolationRow};
 use crate::store::sqlite::open::{Creation, explain, open_reader, open_writer};
 use crate::store::sqlite::thread::ConnectionThread;
 use crate::store::sqlite::{append, read};
@@ -132,8 +132,8 @@ impl Store for Sqlite {
         self.save(move |connection| append::save_job(connection, &job))
     }
 
-    fn jobs(&self) -> BoxFuture<'_, Result<Vec<JobRecord>, StoreError>> {
-        self.load(read::jobs)
+    fn jobs(&self, which: JobQuery) -> BoxFuture<'_, Result<Vec<JobRecord>, StoreError>> {
+        self.load(move |connection| read::jobs(connection, which))
     }
 
     fn status(&self) -> BoxFuture<'_, Result<StoreStatus, StoreError>> {
