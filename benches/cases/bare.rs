@@ -38,6 +38,13 @@ pub fn yahoo(frames: &[Vec<u8>]) -> u64 {
 
 /// The members of the made-up exchange's trade.
 #[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Said<'a> {
+    #[serde(borrow)]
+    Trade(TradeSaid<'a>),
+}
+
+#[derive(Deserialize)]
 struct TradeSaid<'a> {
     #[serde(borrow)]
     symbol: Cow<'a, str>,
@@ -51,8 +58,8 @@ struct TradeSaid<'a> {
 /// Bare serde_json into a struct with the same members.
 pub fn sim(frames: &[Vec<u8>]) -> u64 {
     let read = |frame: &&Vec<u8>| {
-        serde_json::from_slice::<TradeSaid<'_>>(frame).is_ok_and(|trade| {
-            let TradeSaid { symbol, id, time_us, price, size, buy } = black_box(trade);
+        serde_json::from_slice::<Said<'_>>(frame).is_ok_and(|said| {
+            let Said::Trade(TradeSaid { symbol, id, time_us, price, size, buy }) = black_box(said);
             black_box((id, time_us, size, buy));
             price > 0.0 && !symbol.is_empty()
         })
@@ -95,7 +102,7 @@ pub fn upsert(connection: &mut Connection, batches: &[Vec<Bar>]) -> u64 {
                     bar.volume,
                     bar.vwap,
                     bar.n_trades.map(u64::cast_signed),
-                    bar.session.map(|kind| kind.name()),
+                    bar.session.map(openbell::market::SessionKind::name),
                     bar.source.as_str(),
                     bar.origin.name(),
                     bar.revision,

@@ -65,7 +65,7 @@ pub fn yahoo_pricing(size: Size) -> Case {
 pub fn sim_trade(size: Size) -> Case {
     let frame = |i: u32| {
         format!(
-            r#"{{"type":"trade","symbol":"{}","id":{},"time_us":{},"price":{}.{:02},"size":{}.0,"buy":{}}}"#,
+            r#"{{"trade":{{"symbol":"{}","id":{},"time_us":{},"price":{}.{:02},"size":{}.0,"buy":{}}}}}"#,
             ["AAPL", "MSFT", "BTC-USD", "EUR/USD"][i as usize % 4],
             7_353_085_132_800_u64 + u64::from(i),
             1_795_186_800_000_000_u64 + u64::from(i) * 7_919,

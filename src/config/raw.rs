@@ -1,6 +1,7 @@
 //! The config file as typed: every key with its place, checked against the keys that exist.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 
 use thiserror::Error;
@@ -10,9 +11,16 @@ use toml::de::{DeTable, DeValue};
 use crate::config::key::{KeyKind, KeySpec, SectionSpec};
 
 /// What was typed: section and key to value. Nothing is defaulted yet.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct RawConfig {
     pub(crate) values: BTreeMap<(String, String), toml::Value>,
+}
+
+/// Names only: a value may be a key to a paid service.
+impl fmt::Debug for RawConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
 }
 
 /// A mistake in a config file, with its place.

@@ -12,7 +12,7 @@ use crate::engine::jobs::Jobs;
 use crate::engine::setup::Duty;
 use crate::host::{Clock, LogRing};
 use crate::market::{Instrument, InstrumentId, Interval, MarketEvent, Timestamp};
-use crate::pipeline::{Judged, Live, Output};
+use crate::pipeline::{Hole, Judged, Live, Output};
 use crate::provider::net::FeedMessage;
 use crate::quality::{Coverage, CoverageState, Violation};
 use crate::request::{EngineEvent, Request};
@@ -95,7 +95,7 @@ impl Core {
         match message {
             FeedMessage::Events(events) => events.into_iter().for_each(|event| self.event(feed, event)),
             FeedMessage::State(view) => {
-                let view = self.feeds.complete(feed, view, self.clock.now());
+                let view = self.feeds.heard(feed, view, self.clock.now());
                 self.fold(Update::Feed(view));
             }
             FeedMessage::Deaf(from, to) => self.deaf(feed, from, to),
@@ -105,8 +105,8 @@ impl Core {
     fn event(&mut self, feed: usize, event: MarketEvent) {
         let Output { seen, judged, quarantined, hole } = self.live.accept(feed, &event);
         let mut batch = Batch::default();
-        if let Some((instrument, at)) = hole {
-            batch.coverage.push(self.hole(feed, instrument, at, at + Interval::OneMinute.duration()));
+        if let Some(Hole { instrument, from, to }) = hole {
+            batch.coverage.push(self.hole(feed, instrument, from, to));
         }
         batch.quarantine.extend(quarantined);
         if let Some(judged) = judged {
@@ -184,6 +184,9 @@ impl Core {
         }
         self.look_at_venues(now);
         self.dirty |= self.view.roll(now);
+        for view in self.feeds.look(&self.view, now) {
+            self.fold(Update::Feed(view));
+        }
         self.tell_log();
         if self.writer.is_some() {
             self.start_waiting_jobs().await;

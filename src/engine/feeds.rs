@@ -12,7 +12,7 @@ use crate::market::{Instrument, Source, Timestamp};
 use crate::pipeline::{FeedFacts, Live, Route, Routes};
 use crate::provider::net::{Feed, FeedMessage, Poll, PollReport, Subscription};
 use crate::request::SourceKind;
-use crate::snapshot::{FeedState, FeedView};
+use crate::snapshot::{FeedState, FeedView, MarketView};
 
 /// Every feed, by number.
 pub(crate) struct Feeds {
@@ -25,6 +25,8 @@ struct Running {
     subscriptions: watch::Sender<Vec<Subscription>>,
     socket_is_well: watch::Sender<bool>,
     polled: watch::Receiver<PollReport>,
+    /// What the feed said last of its state, and what went wrong.
+    said: Option<(FeedState, Option<String>)>,
     poll_every: Option<Duration>,
 }
 
@@ -87,20 +89,25 @@ impl Feeds {
         self.feeds.iter().map(|feed| feed.opened.clone()).collect()
     }
 
-    /// A feed's line with what its polls met; the polls are told how the socket is.
-    pub(crate) fn complete(&self, number: usize, mut view: FeedView, now: Timestamp) -> FeedView {
-        let feed = &self.feeds[number];
+    /// A feed's line, completed with what its polls met; the polls are told how the socket is.
+    pub(crate) fn heard(&mut self, number: usize, view: FeedView, now: Timestamp) -> FeedView {
+        let feed = &mut self.feeds[number];
         let well = matches!(view.state, FeedState::Live | FeedState::Quiet);
         feed.socket_is_well.send_if_modified(|old| std::mem::replace(old, well) != well);
-        let report = feed.polled.borrow();
-        let answers = feed.poll_every.zip(report.answered).is_some_and(|(every, answered)| now.since(answered) <= every * 2);
-        if answers && matches!(view.state, FeedState::Connecting | FeedState::Silent | FeedState::Dead) {
-            view.state = FeedState::Polling;
-        }
-        if view.error.is_none() {
-            view.error.clone_from(&report.trouble);
-        }
-        view
+        feed.said = Some((view.state, view.error.clone()));
+        let (state, error) = feed.stands(view.state, view.error.as_ref(), now);
+        FeedView { state, error, ..view }
+    }
+
+    /// Lines that time alone changed: polls that began or ceased to be answered.
+    pub(crate) fn look(&self, shown: &MarketView, now: Timestamp) -> Vec<FeedView> {
+        let changed = |feed: &Running| {
+            let line = shown.feeds.iter().find(|line| line.source == feed.opened.source)?;
+            let (said, complaint) = feed.said.as_ref()?;
+            let (state, error) = feed.stands(*said, complaint.as_ref(), now);
+            ((state, &error) != (line.state, &line.error)).then(|| FeedView { state, error, ..(**line).clone() })
+        };
+        self.feeds.iter().filter_map(changed).collect()
     }
 
     /// The lines before anything was heard.
@@ -114,6 +121,14 @@ impl Feeds {
 }
 
 impl Running {
+    /// How a feed stands, its polls counted in.
+    fn stands(&self, said: FeedState, complaint: Option<&String>, now: Timestamp) -> (FeedState, Option<String>) {
+        let report = self.polled.borrow();
+        let answers = self.poll_every.zip(report.answered).is_some_and(|(every, answered)| now.since(answered) <= every * 2);
+        let stands_in = answers && matches!(said, FeedState::Connecting | FeedState::Silent | FeedState::Dead);
+        (if stands_in { FeedState::Polling } else { said }, complaint.or(report.trouble.as_ref()).cloned())
+    }
+
     fn start(opened: &Opened, number: usize, ground: &Ground<'_>, refreshed: &watch::Receiver<u64>) -> Self {
         let (subscriptions, subscribed) = watch::channel(Vec::new());
         let (socket_is_well, well) = watch::channel(false);
@@ -149,6 +164,6 @@ impl Running {
             };
             tasks.spawn(format!("poll {}", opened.spec.name), poll.run());
         }
-        Self { opened: opened.clone(), subscriptions, socket_is_well, polled, poll_every: opened.provider.poll_every() }
+        Self { opened: opened.clone(), subscriptions, socket_is_well, polled, said: None, poll_every: opened.provider.poll_every() }
     }
 }

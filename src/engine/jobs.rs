@@ -125,7 +125,7 @@ impl Core {
         let instrument = self.store.instrument(symbol.clone()).await.map_err(|e: StoreError| e.to_string())?;
         let (opened, spelling) = history_route(&self.feeds.providers(), &symbol, interval, record.source.as_deref())?;
         let writer = self.writer.clone().ok_or("nothing is written here")?;
-        let token = self.jobs.tasks.token().child_token();
+        let token = CancellationToken::new();
         self.jobs.tokens.insert(record.id, token.clone());
         let bench = Bench {
             store: Arc::clone(&self.store),
@@ -134,6 +134,7 @@ impl Core {
             clock: self.clock.clone(),
             progress: self.jobs.sender.clone(),
             token,
+            ending: self.jobs.tasks.token(),
         };
         bench.tell(&record, "waits");
         self.spawn_backfill(Backfill { bench, provider: opened.provider, source: opened.source, instrument, spelling, record });
@@ -143,10 +144,13 @@ impl Core {
     fn spawn_backfill(&self, job: Backfill) {
         let room = Arc::clone(&self.jobs.room);
         self.jobs.tasks.spawn(format!("backfill {}", job.instrument.symbol), async move {
-            let token = job.bench.token.clone();
+            let (token, ending) = (job.bench.token.clone(), job.bench.ending.clone());
             let _place = tokio::select! {
                 place = room.acquire_owned() => place.ok(),
+                // It runs to say that it was cancelled.
                 () = token.cancelled() => None,
+                // It never began: its row still says that it waits.
+                () = ending.cancelled() => return,
             };
             job.run().await;
         });

@@ -1,18 +1,21 @@
 //! Carrying out requests: each is answered, and what fails says why.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::calendar::Calendars;
 use crate::engine::core::Core;
 use crate::engine::jobs::history_route;
-use crate::engine::setup::Duty;
+use crate::engine::setup::{Duty, Opened};
 use crate::engine::watch;
 use crate::export::export;
-use crate::job::{Plan, Planner};
-use crate::market::{InstrumentId, Interval, Symbol};
+use crate::job::Planner;
+use crate::market::{InstrumentId, Interval, Symbol, Timestamp};
 use crate::request::{BackfillAsk, EngineEvent, Estimate, ExportAsk, Reply, Request};
 use crate::snapshot::Update;
+use crate::store::Store;
 
 /// How many stored bars a detail shows.
 const DETAIL: usize = 240;
@@ -27,7 +30,10 @@ impl Core {
                 self.feeds.refresh();
                 Ok(Some(Reply::Done("asking every source".to_owned())))
             }
-            Request::Estimate(ask) => self.estimate(ask).await.map(|estimate| Some(Reply::Estimate(estimate))),
+            Request::Estimate(ask) => {
+                self.estimate(ask);
+                Ok(None)
+            }
             Request::Backfill(ask) => self.backfill(&ask).await,
             Request::Export(ask) => {
                 self.export(ask);
@@ -97,25 +103,17 @@ impl Core {
         Ok(())
     }
 
-    async fn estimate(&self, ask: BackfillAsk) -> Result<Estimate> {
-        let (mut requests, mut sources, mut out_of_reach) = (0, Vec::new(), 0);
-        let mut time = std::time::Duration::ZERO;
-        for symbol in &ask.symbols {
-            let (opened, _) =
-                history_route(&self.feeds.providers(), symbol, ask.interval, ask.source.as_deref()).map_err(anyhow::Error::msg)?;
-            let instrument = self.store.instrument(symbol.clone()).await?;
-            let calendar =
-                self.calendars.get(&instrument.venue).with_context(|| format!("there is no calendar for {}", instrument.venue))?;
-            let planner = Planner { store: &*self.store, provider: &*opened.provider, calendar, now: self.clock.now() };
-            let Plan { pages, out_of_reach: far, .. } = planner.plan(&instrument, ask.interval, ask.from, ask.to).await?;
-            requests += pages.len() as u64;
-            out_of_reach += far;
-            time += opened.provider.net().http.limiter().time_for(pages.len() as u64);
-            sources.push(opened.spec.name.to_owned());
-        }
-        sources.dedup();
-        let warning = (out_of_reach > 0).then(|| format!("{out_of_reach} bars are older than the source keeps"));
-        Ok(Estimate { ask, requests, time, sources, warning })
+    /// Reads years of bars for a long range: beside everything else, and the answer says to which question.
+    fn estimate(&self, ask: BackfillAsk) {
+        let (store, calendars, providers) = (Arc::clone(&self.store), Arc::clone(&self.calendars), self.feeds.providers());
+        let (events, now) = (self.events.clone(), self.clock.now());
+        self.exports().spawn("estimate", async move {
+            let reply = match estimate(&ask, &*store, &calendars, &providers, now).await {
+                Ok(estimate) => Reply::Estimate(estimate),
+                Err(error) => Reply::Failed(format!("{error:#}")),
+            };
+            let _ = events.send(EngineEvent::Reply(reply)).await;
+        });
     }
 
     async fn backfill(&mut self, ask: &BackfillAsk) -> Result<Option<Reply>> {
@@ -147,4 +145,24 @@ impl Core {
         let bars = watch::newest(&*self.store, instrument, Interval::OneMinute, DETAIL).await?;
         Ok(Reply::Detail(id, bars))
     }
+}
+
+async fn estimate(ask: &BackfillAsk, store: &dyn Store, calendars: &Calendars, providers: &[Opened], now: Timestamp) -> Result<Estimate> {
+    let mut estimate = Estimate { ask: ask.clone(), requests: 0, time: Duration::ZERO, sources: Vec::new(), warning: None };
+    let mut out_of_reach = 0;
+    for symbol in &ask.symbols {
+        let (opened, _) = history_route(providers, symbol, ask.interval, ask.source.as_deref()).map_err(anyhow::Error::msg)?;
+        let instrument = store.instrument(symbol.clone()).await?;
+        let calendar = calendars.get(&instrument.venue).with_context(|| format!("there is no calendar for {}", instrument.venue))?;
+        let planner = Planner { store, provider: &*opened.provider, calendar, now };
+        let plan = planner.plan(&instrument, ask.interval, ask.from, ask.to).await?;
+        let requests = plan.pages.len() as u64;
+        estimate.requests += requests;
+        estimate.time += opened.provider.net().http.limiter().time_for(requests);
+        out_of_reach += plan.out_of_reach;
+        estimate.sources.push(opened.spec.name.to_owned());
+    }
+    estimate.sources.dedup();
+    estimate.warning = (out_of_reach > 0).then(|| format!("{out_of_reach} bars are older than the source keeps"));
+    Ok(estimate)
 }

@@ -16,7 +16,7 @@ use crate::market::{Instrument, Timestamp};
 use crate::pipeline::Live;
 use crate::request::{EngineEvent, Request};
 use crate::snapshot::{MarketView, Update};
-use crate::store::Writer;
+use crate::store::{Store, Writer};
 
 /// Messages of feeds that may wait.
 const MESSAGES: usize = 8_192;
@@ -31,6 +31,8 @@ pub struct Engine {
     jobs: Tasks,
     core: Tasks,
     writer: Tasks,
+    store: Arc<dyn Store>,
+    duty: Duty,
 }
 
 /// What a screen holds of an engine.
@@ -45,7 +47,8 @@ impl Engine {
     pub async fn start(setup: Setup) -> Result<(Self, EngineHandle)> {
         let clock = setup.clock.clone();
         let group = || Tasks::new(clock.clone());
-        let engine = Self { feeds: group(), jobs: group(), core: group(), writer: group() };
+        let engine =
+            Self { feeds: group(), jobs: group(), core: group(), writer: group(), store: Arc::clone(&setup.store), duty: setup.duty };
         let (messages_in, messages) = mpsc::channel(MESSAGES);
         let (writer_events, written) = mpsc::channel(MESSAGES);
         let (events_out, events) = mpsc::channel(EVENTS);
@@ -101,6 +104,11 @@ impl Engine {
             if !tasks.stop(limit).await {
                 tracing::warn!("{name} did not end in {} s", limit.as_secs());
             }
+        }
+        if self.duty != Duty::Watch
+            && let Err(error) = self.store.settle().await
+        {
+            tracing::warn!("cannot fold the log into the store: {error}");
         }
     }
 }

@@ -37,8 +37,8 @@ pub async fn shutdown_signal() -> anyhow::Result<Shutdown> {
 /// Stops this process as the shell's Ctrl-Z does; returns when it is continued.
 #[cfg(unix)]
 pub fn suspend() -> anyhow::Result<()> {
-    use rustix::process::{Signal, getpid, kill_process};
-    kill_process(getpid(), Signal::TSTP).context("suspend")?;
+    // To this thread: sent to the process, it might be taken by another while this one goes on drawing.
+    signal_hook::low_level::raise(signal_hook::consts::SIGTSTP).context("suspend")?;
     Ok(())
 }
 

@@ -25,32 +25,37 @@ pub struct Backfill {
     pub record: JobRecord,
 }
 
+/// Why a job came to its end.
+enum Stop {
+    Done,
+    Cancelled,
+    Ending,
+}
+
 impl Backfill {
-    /// Works until it is done, fails or is cancelled; its row in the store says how far it is.
+    /// Works until it is done, fails, is cancelled, or the engine ends; its row in the store says how far it is.
     pub async fn run(mut self) {
         self.record.state = JobState::Running;
         self.record.attempts += 1;
-        let token = self.bench.token.clone();
-        let worked = tokio::select! {
-            worked = self.work() => worked,
-            () = token.cancelled() => Err(anyhow!("cancelled")),
-        };
+        let worked = self.work().await;
         let symbol = &self.instrument.symbol;
-        match worked {
-            Ok(()) => {
-                self.record.state = JobState::Done;
+        self.record.state = match worked {
+            Ok(Stop::Done) => {
                 tracing::info!(%symbol, rows = self.record.rows, "backfilled");
+                JobState::Done
             }
-            Err(error) if self.bench.token.is_cancelled() => {
-                self.record.state = JobState::Cancelled;
-                tracing::info!(%symbol, "backfill stopped: {error}");
+            // The next engine goes on where this one was.
+            Ok(Stop::Ending) => JobState::Queued,
+            Ok(Stop::Cancelled) => {
+                tracing::info!(%symbol, "backfill cancelled");
+                JobState::Cancelled
             }
             Err(error) => {
-                self.record.state = JobState::Failed;
                 tracing::warn!(%symbol, "backfill failed: {error:#}");
                 self.record.error = Some(format!("{error:#}"));
+                JobState::Failed
             }
-        }
+        };
         self.record.updated_at = self.bench.clock.now();
         if let Err(error) = self.bench.store.save_job(self.record.clone()).await {
             tracing::error!("cannot keep the state of job {}: {error}", self.record.id);
@@ -58,7 +63,7 @@ impl Backfill {
         self.bench.tell(&self.record, &format!("{} rows", self.record.rows));
     }
 
-    async fn work(&mut self) -> Result<()> {
+    async fn work(&mut self) -> Result<Stop> {
         let interval = self.record.interval.context("the job names no interval")?;
         let (from, to) = (self.record.from.unwrap_or(Timestamp::MIN), self.record.to.unwrap_or(Timestamp::MAX));
         let calendars = Arc::clone(&self.bench.calendars);
@@ -75,13 +80,18 @@ impl Backfill {
         let mut judge = Judge::new(Arc::clone(&calendars));
         for (from, to) in pages {
             let page = HistoryPage { spelling: self.spelling.clone(), interval, from, to };
-            let history = self.provider.history(&page).await?;
+            // Only the source is not waited for: what it answered is written.
+            let history = tokio::select! {
+                history = self.provider.history(&page) => history?,
+                () = self.bench.ending.cancelled() => return Ok(Stop::Ending),
+                () = self.bench.token.cancelled() => return Ok(Stop::Cancelled),
+            };
             self.record.done += 1;
             let batch = self.batch(&page, &history, &mut judge, calendar)?;
             self.bench.writer.append(batch).await.context("write the page")?;
             self.bench.tell(&self.record, &format!("up to {to}"));
         }
-        Ok(())
+        Ok(Stop::Done)
     }
 
     fn batch(&mut self, page: &HistoryPage, history: &History, judge: &mut Judge, calendar: &Calendar) -> Result<Batch> {

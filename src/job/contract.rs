@@ -18,7 +18,10 @@ pub struct Bench {
     pub calendars: Arc<Calendars>,
     pub clock: Clock,
     pub progress: mpsc::Sender<Progress>,
+    /// Somebody wants this job to stop.
     pub token: CancellationToken,
+    /// The engine ends: what is not done waits for the next one.
+    pub ending: CancellationToken,
 }
 
 /// How far a job is.

@@ -35,17 +35,17 @@ impl Planner<'_> {
         let query = BarQuery { from, to, ..BarQuery::all(instrument.id, interval) };
         let sealed = self.sealed(interval, from, to)?;
         let (present, empty) = self.known(query).await?;
-        let is_known = |open: Timestamp| present.contains(&open) || empty.iter().any(|(from, to)| *from <= open && open < *to);
-        let missing: Vec<_> = sealed.iter().map(|(open, close)| (*open, *close, is_known(*open))).collect();
-        let runs = runs(&missing);
-        let pages: Vec<_> = runs.iter().flat_map(|(from, to)| self.provider.pages(interval, *from, *to, self.now)).collect();
-        let in_reach = |open: Timestamp| pages.iter().any(|(from, to)| *from <= open && open < *to);
-        let unknown = || missing.iter().filter(|(_, _, known)| !known);
-        let out_of_reach = unknown().filter(|(open, ..)| !in_reach(*open)).count();
-        Ok(Plan { missing: unknown().count(), out_of_reach, pages })
+        let is_known = |open: Timestamp| present.contains(&open) || covers(&empty, open);
+        let bars: Vec<_> = sealed.iter().map(|(open, close)| (*open, *close, is_known(*open))).collect();
+        let pages: Vec<_> = runs(&bars).iter().flat_map(|(from, to)| self.provider.pages(interval, *from, *to, self.now)).collect();
+        let missing = || bars.iter().filter(|(_, _, known)| !known);
+        let out_of_reach = missing().filter(|(open, ..)| !covers(&pages, *open)).count();
+        Ok(Plan { missing: missing().count(), out_of_reach, pages })
     }
 
     fn sealed(&self, interval: Interval, from: Timestamp, to: Timestamp) -> Result<Vec<(Timestamp, Timestamp)>> {
+        // "Since ever" begins where the calendar does.
+        let from = from.max(self.calendar.known_from().next().midnight());
         let bars = expected(self.calendar, interval, from, to.min(self.now)).context("look into the calendar")?;
         Ok(bars
             .into_iter()
@@ -74,8 +74,26 @@ impl Planner<'_> {
         }
         let coverage = self.store.coverage(query).await.context("load what was asked before")?;
         let empty = coverage.into_iter().filter(|c| c.state == CoverageState::EmptySaidSource).map(|c| (c.from, c.to));
-        Ok((present, empty.collect()))
+        Ok((present, joined(empty)))
     }
+}
+
+/// Ranges in order of their starts, joined where they meet.
+fn joined(ranges: impl Iterator<Item = (Timestamp, Timestamp)>) -> Vec<(Timestamp, Timestamp)> {
+    let mut joined: Vec<(Timestamp, Timestamp)> = Vec::new();
+    for (from, to) in ranges {
+        match joined.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => joined.push((from, to)),
+        }
+    }
+    joined
+}
+
+/// Whether one of the ranges, which are in order and apart, holds an instant.
+fn covers(ranges: &[(Timestamp, Timestamp)], at: Timestamp) -> bool {
+    let after = ranges.partition_point(|(from, _)| *from <= at);
+    after.checked_sub(1).is_some_and(|before| at < ranges[before].1)
 }
 
 /// Runs of missing bars with no known bar between; closed hours do not part them.

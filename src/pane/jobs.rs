@@ -245,7 +245,8 @@ fn time_left(job: &JobView, now: Timestamp) -> Option<Duration> {
         return None;
     }
     let left = job.total.checked_sub(job.done)?;
-    Some(Duration::from_secs(now.since(job.started).as_secs().saturating_mul(left) / job.done))
+    let left = u32::try_from(left).unwrap_or(u32::MAX);
+    Some(now.since(job.started).saturating_mul(left) / u32::try_from(job.done).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub const SPEC: PaneSpec = PaneSpec {
 };
 
 const COLUMNS: [Column; 11] = [
-    column("symbol", Align::Left, 0),
+    Column { title: "symbol", align: Align::Left, rank: 0, may_shorten: true },
     column("last", Align::Right, 0),
     column("change", Align::Right, 4),
     column("change %", Align::Right, 1),
@@ -38,7 +38,8 @@ const COLUMNS: [Column; 11] = [
     column("day range", Align::Left, 8),
     column("trend", Align::Left, 7),
     column("source", Align::Left, 3),
-    column("age", Align::Right, 2),
+    // The mark of a stale price is here: it never goes.
+    column("age", Align::Right, 0),
 ];
 const RANGE: usize = 9;
 const TREND: usize = 10;
@@ -221,7 +222,7 @@ fn cells(row: &InstrumentView, context: &Context<'_>) -> Vec<Cell> {
     let standing = standing(row, context.view, context.calendars, context.now, context.view.stale_after);
     let stale = standing == Standing::Stale;
     let role_style = |role: Role| context.theme.style(if stale { Role::Dim } else { role });
-    let (text, precision) = (role_style(Role::Text), row.instrument.precision);
+    let (text, precision) = (role_style(Role::Text), row.precision());
     let price = |value: Option<f64>| value.map_or_else(String::new, |value| fixed(value, precision));
     let change = match row.change() {
         Some(change) if change > 0.0 => role_style(Role::Up),

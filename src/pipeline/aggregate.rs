@@ -20,8 +20,8 @@ pub struct Aggregator {
     buildings: VecDeque<Building>,
     /// The last cumulative volume of sampled prices.
     day_volume: Option<f64>,
-    /// The last stretch in which nothing could be heard: bars that it touches are partial.
-    deaf: (Timestamp, Timestamp),
+    /// The last stretches in which not everything could be heard: bars that they touch are partial.
+    deaf: VecDeque<(Timestamp, Timestamp)>,
     /// Bars that were pushed out of memory before they were sealed.
     pushed_out: Vec<Building>,
 }
@@ -60,19 +60,15 @@ pub enum Late {
 impl Aggregator {
     #[must_use]
     pub fn new(instrument: InstrumentId, source: Source) -> Self {
-        Self {
-            instrument,
-            source,
-            buildings: VecDeque::new(),
-            day_volume: None,
-            deaf: (Timestamp::MIN, Timestamp::MIN),
-            pushed_out: Vec::new(),
-        }
+        Self { instrument, source, buildings: VecDeque::new(), day_volume: None, deaf: VecDeque::new(), pushed_out: Vec::new() }
     }
 
-    /// Nothing could be heard between these instants: the feed was not connected.
+    /// Not everything could be heard between these instants: the feed was not connected, or trades were lost.
     pub fn was_deaf(&mut self, from: Timestamp, to: Timestamp) {
-        self.deaf = (from, to);
+        if self.deaf.len() == KEPT {
+            self.deaf.pop_front();
+        }
+        self.deaf.push_back((from, to));
         self.buildings.iter_mut().for_each(|building| building.hear_of((from, to)));
     }
 
@@ -126,7 +122,7 @@ impl Aggregator {
         }
         let index = self.buildings.partition_point(|b| b.bounds.open < bounds.open);
         let mut building = Building::new(bounds);
-        building.hear_of(self.deaf);
+        self.deaf.iter().for_each(|deaf| building.hear_of(*deaf));
         self.buildings.insert(index, building);
         Ok(index)
     }

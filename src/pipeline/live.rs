@@ -1,11 +1,13 @@
 //! The live path: events of every feed in; prices to show, and judged bars to keep, out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::calendar::Calendars;
-use crate::market::{Bar, BarFlags, Delay, EventKind, InstrumentId, Last, MarketEvent, Moves, Origin, Source, SourceBar, Timestamp, Trade};
+use crate::market::{
+    Bar, BarFlags, Delay, EventKind, InstrumentId, Interval, Last, MarketEvent, Moves, Origin, Source, SourceBar, Timestamp, Trade,
+};
 use crate::pipeline::aggregate::{Aggregator, Late};
 use crate::pipeline::dedupe::{Dedupe, Freshness};
 use crate::pipeline::judge::{Judge, Judged};
@@ -34,7 +36,8 @@ pub struct FeedFacts {
 struct Feed {
     facts: FeedFacts,
     routes: Routes,
-    deaf: (Timestamp, Timestamp),
+    /// Stretches in which it could not be heard, the oldest first.
+    deaf: VecDeque<(Timestamp, Timestamp)>,
     lanes: HashMap<InstrumentId, Lane>,
 }
 
@@ -43,6 +46,8 @@ struct Lane {
     route: Route,
     aggregator: Aggregator,
     dedupe: Dedupe,
+    /// When the newest trade was made.
+    traded: Option<Timestamp>,
 }
 
 /// What one event came to.
@@ -53,7 +58,15 @@ pub struct Output {
     pub judged: Option<Judged>,
     pub quarantined: Option<Quarantined>,
     /// A trade came for a bar that is gone from memory, or trades were lost: the minute has to be asked again.
-    pub hole: Option<(InstrumentId, Timestamp)>,
+    pub hole: Option<Hole>,
+}
+
+/// A stretch of one instrument that was not heard whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hole {
+    pub instrument: InstrumentId,
+    pub from: Timestamp,
+    pub to: Timestamp,
 }
 
 /// An event that passed.
@@ -70,7 +83,7 @@ impl Live {
 
     /// Adds a feed; the answer is its number.
     pub fn add_feed(&mut self, facts: FeedFacts) -> usize {
-        self.feeds.push(Feed { facts, routes: Routes::default(), deaf: (Timestamp::MIN, Timestamp::MIN), lanes: HashMap::new() });
+        self.feeds.push(Feed { facts, routes: Routes::default(), deaf: VecDeque::new(), lanes: HashMap::new() });
         self.feeds.len() - 1
     }
 
@@ -82,7 +95,10 @@ impl Live {
     /// A feed could not be heard between these instants.
     pub fn was_deaf(&mut self, feed: usize, from: Timestamp, to: Timestamp) {
         let feed = &mut self.feeds[feed];
-        feed.deaf = (from, to);
+        if feed.deaf.len() == DEAF {
+            feed.deaf.pop_front();
+        }
+        feed.deaf.push_back((from, to));
         feed.lanes.values_mut().for_each(|lane| lane.aggregator.was_deaf(from, to));
     }
 
@@ -91,7 +107,7 @@ impl Live {
         let Self { calendars, judge, feeds } = self;
         let Feed { facts, routes, deaf, lanes } = &mut feeds[feed];
         let Some(route) = routes.get(&event.symbol) else { return Output::default() };
-        let lane = lanes.entry(route.instrument).or_insert_with(|| Lane::new(route.clone(), facts, *deaf));
+        let lane = lanes.entry(route.instrument).or_insert_with(|| Lane::new(route.clone(), facts, deaf));
         match &event.kind {
             EventKind::Trade(trade) => lane.trade(calendars, facts, event, trade),
             EventKind::Last(last) => lane.sample(calendars, facts, event, last),
@@ -132,10 +148,19 @@ impl Live {
 }
 
 impl Lane {
-    fn new(route: Route, facts: &FeedFacts, deaf: (Timestamp, Timestamp)) -> Self {
+    fn new(route: Route, facts: &FeedFacts, deaf: &VecDeque<(Timestamp, Timestamp)>) -> Self {
         let mut aggregator = Aggregator::new(route.instrument, facts.source.clone());
-        aggregator.was_deaf(deaf.0, deaf.1);
-        Self { route, aggregator, dedupe: Dedupe::default() }
+        for (from, to) in deaf {
+            aggregator.was_deaf(*from, *to);
+        }
+        Self { route, aggregator, dedupe: Dedupe::default(), traded: None }
+    }
+
+    /// Trades were lost between the newest one and `at`: the bars between are partial.
+    fn lost(&mut self, at: Timestamp) -> Hole {
+        let from = self.traded.unwrap_or(at).min(at);
+        self.aggregator.was_deaf(from, at);
+        Hole { instrument: self.route.instrument, from, to: at }
     }
 
     fn seen(&self) -> Seen {
@@ -143,18 +168,22 @@ impl Lane {
     }
 
     fn trade(&mut self, calendars: &Calendars, facts: &FeedFacts, event: &MarketEvent, trade: &Trade) -> Output {
+        // A trade that is refused was heard all the same: it is no loss.
+        let freshness = trade.trade_id.map_or(Freshness::New, |id| self.dedupe.trade(id));
         if let Some(reason) = check_trade(trade, self.route.may_be_negative, event.ts_event, event.ts_recv) {
             return Output { quarantined: Some(self.refuse(facts, event, reason)), ..Output::default() };
         }
-        let freshness = trade.trade_id.map_or(Freshness::New, |id| self.dedupe.trade(id));
         let lost = match freshness {
             Freshness::Repeated => return Output::default(),
             Freshness::New => None,
-            Freshness::NewAfterLoss(_) => Some((self.route.instrument, event.ts_event)),
+            Freshness::NewAfterLoss(_) => Some(self.lost(event.ts_event)),
         };
+        self.traded = self.traded.max(Some(event.ts_event));
         let late = calendars.get(&self.route.venue).map(|calendar| self.aggregator.trade(calendar, event.ts_event, trade));
         let hole = match late {
-            Some(Err(Late::TooLate(at))) => Some((self.route.instrument, at)),
+            Some(Err(Late::TooLate(at))) => {
+                Some(Hole { instrument: self.route.instrument, from: at, to: at + Interval::OneMinute.duration() })
+            }
             Some(Err(Late::NoSession) | Ok(())) | None => lost,
         };
         Output { seen: Some(self.seen()), hole, ..Output::default() }
@@ -189,7 +218,7 @@ impl Lane {
             None => self.dedupe.start_at(id),
             Some(highest) if id.saturating_sub(highest) > HEARTBEAT_LEAD => {
                 self.dedupe.start_at(id);
-                return Output { hole: Some((self.route.instrument, at)), ..Output::default() };
+                return Output { hole: Some(self.lost(at)), ..Output::default() };
             }
             Some(_) => {}
         }
@@ -204,7 +233,7 @@ impl Lane {
             interval: None,
             open_time: None,
             reasons: vec![reason.to_owned()],
-            payload: format!("{:?}", event.kind),
+            payload: serde_json::to_string(&event.kind).unwrap_or_else(|_| format!("{:?}", event.kind)),
         }
     }
 }
@@ -212,6 +241,9 @@ impl Lane {
 /// A sampled price that is older than agreed by more than this was told late: the last close on a Sunday is no trade of
 /// that minute.
 const SAMPLE_AGE: Duration = Duration::from_secs(120);
+
+/// How many deaf stretches of a feed are remembered.
+const DEAF: usize = 8;
 
 /// How many trades a heartbeat may be ahead of the trades on the same connection without one being lost.
 const HEARTBEAT_LEAD: u64 = 50;

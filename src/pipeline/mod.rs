@@ -12,6 +12,6 @@ pub use aggregate::{Aggregator, Building, Late};
 pub use dedupe::{Dedupe, Freshness};
 pub use fuse::{Fused, Ranks, fuse};
 pub use judge::{Judge, Judged};
-pub use live::{FeedFacts, Live, Output, Seen, source_bar};
+pub use live::{FeedFacts, Hole, Live, Output, Seen, source_bar};
 pub use normalise::{Route, Routes, check_trade, widen};
 pub use resample::resample;

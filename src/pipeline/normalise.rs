@@ -64,6 +64,14 @@ pub fn check_trade(trade: &Trade, may_be_negative: bool, ts_event: Timestamp, ts
 
 /// Widens a float32 through its shortest decimal: 190.26, not 190.25999450683594.
 #[must_use]
+#[expect(clippy::cast_possible_truncation, clippy::float_cmp, reason = "the question is whether a decimal means the same float32")]
 pub fn widen(narrow: f32) -> f64 {
-    narrow.to_string().parse().unwrap_or(f64::NAN)
+    let wide = f64::from(narrow);
+    // Most prices have few decimals: the fewest that read back the same are found faster by trying than by printing.
+    let few = TENS.iter().map(|ten| (wide * ten).round() / ten).find(|decimal| *decimal as f32 == narrow);
+    few.filter(|_| wide.abs() < EXACT).unwrap_or_else(|| narrow.to_string().parse().unwrap_or(f64::NAN))
 }
+
+const TENS: [f64; 6] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5];
+/// Below this a float32 is finer than a whole number.
+const EXACT: f64 = 16_777_216.0;

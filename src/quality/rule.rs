@@ -87,7 +87,8 @@ pub const OVERNIGHT_GAP: Rule = Rule {
             return None;
         }
         let (from, to) = (time.date(), bar.open_time.date());
-        let weekend = from.weekday() == Weekday::Friday && to.weekday() == Weekday::Monday;
+        // A post session of New York ends on a Saturday in Greenwich.
+        let weekend = matches!(from.weekday(), Weekday::Friday | Weekday::Saturday) && to.weekday() == Weekday::Monday;
         (from != to && !weekend)
             .then(|| mark(BarFlags::GAP, format!("opens {:+.1} % from the last close", (bar.open / before - 1.0) * 100.0)))
     },

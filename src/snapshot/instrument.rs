@@ -75,6 +75,15 @@ impl InstrumentView {
         Some(self.change()? / reference * 100.0)
     }
 
+    /// Decimals of a price of this instrument: more for one below 1, so that four digits of it can be read.
+    #[must_use]
+    pub fn precision(&self) -> u8 {
+        let usual = self.instrument.precision;
+        let Some(price) = self.last.map(|last| last.value.abs()).filter(|price| *price > 0.0 && *price < 1.0) else { return usual };
+        let needed = (1..=10).find(|decimals| price * 10_f64.powi(*decimals) >= 1_000.0).unwrap_or(10);
+        usual.max(u8::try_from(needed).unwrap_or(usual))
+    }
+
     /// Folds one event in.
     pub fn fold(&mut self, event: &MarketEvent, source: &Source, delay: Delay) {
         let known = match &event.kind {

@@ -52,6 +52,9 @@ pub trait Store: Send + Sync {
     /// Bytes on disk.
     fn size(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
 
+    /// Brings the files in order, at the end.
+    fn settle(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
     /// Reads the whole store for damage; the answer is what was found.
     fn check(&self) -> BoxFuture<'_, Result<Vec<String>, StoreError>>;
 }

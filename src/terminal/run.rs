@@ -53,6 +53,9 @@ struct Loop {
     screen: Screen,
     pace: Pace,
     machine: Clock,
+    /// For the test of what a panic leaves behind.
+    #[cfg(debug_assertions)]
+    panics: bool,
 }
 
 /// Runs the monitor on a thread of its own, until somebody quits.
@@ -72,7 +75,16 @@ async fn run(monitor: Monitor) -> Result<()> {
     let mouse = if monitor.captures_mouse { Mouse::Captured } else { Mouse::Left };
     let screen = Screen::take(mouse, monitor.model.size()).context("take the terminal")?;
     let pace = Pace::new(monitor.frames_per_second);
-    Loop { monitor, screen, pace, machine: Clock::system() }.run().await
+    Loop {
+        monitor,
+        screen,
+        pace,
+        machine: Clock::system(),
+        #[cfg(debug_assertions)]
+        panics: crate::host::environment().get("OPENBELL_PANIC").is_some_and(|thread| thread == THREAD),
+    }
+    .run()
+    .await
 }
 
 impl Loop {
@@ -156,6 +168,8 @@ impl Loop {
     }
 
     fn draw(&mut self) -> Result<()> {
+        #[cfg(debug_assertions)]
+        assert!(!self.panics, "asked to panic by OPENBELL_PANIC");
         update(&mut self.monitor.model, Msg::Tick(self.monitor.clock.now()));
         let model = &self.monitor.model;
         let drawn = self.screen.draw(|frame| view(model, frame));

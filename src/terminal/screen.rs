@@ -38,10 +38,7 @@ impl Screen {
     /// Takes the terminal.
     pub(crate) fn take(mouse: Mouse, size: (u16, u16)) -> io::Result<Self> {
         enter(mouse)?;
-        let backend = CrosstermBackend::new(BufWriter::with_capacity(FRAME, stdout()));
-        // The size is ours to follow: asked for at each frame, it could change between the model and the picture.
-        let options = TerminalOptions { viewport: Viewport::Fixed(area(size)) };
-        Ok(Self { terminal: Terminal::with_options(backend, options)?, mouse })
+        Ok(Self { terminal: terminal(size)?, mouse })
     }
 
     /// Draws a frame: what changed goes out at once, and the terminal shows it at once.
@@ -54,8 +51,11 @@ impl Screen {
     }
 
     pub(crate) fn resize(&mut self, size: (u16, u16)) -> io::Result<()> {
-        self.terminal.resize(area(size))?;
-        self.terminal.clear()
+        // Made anew, so that the whole picture is drawn; ratatui's own way asks the terminal where its cursor is, and the
+        // event stream would eat the answer.
+        execute!(stdout(), Clear(ClearType::All))?;
+        self.terminal = terminal(size)?;
+        Ok(())
     }
 
     /// Gives the terminal back while `aside` runs, and takes it again.
@@ -75,6 +75,12 @@ impl Drop for Screen {
     }
 }
 
+fn terminal(size: (u16, u16)) -> io::Result<Terminal<CrosstermBackend<Output>>> {
+    let backend = CrosstermBackend::new(BufWriter::with_capacity(FRAME, stdout()));
+    // The size is ours to follow: asked for at each frame, it could change between the model and the picture.
+    Terminal::with_options(backend, TerminalOptions { viewport: Viewport::Fixed(area(size)) })
+}
+
 fn area((width, height): (u16, u16)) -> Rect {
     Rect { x: 0, y: 0, width, height }
 }
@@ -87,6 +93,9 @@ fn enter(mouse: Mouse) -> io::Result<()> {
 
 /// Undoes everything, however far it came; a terminal that is gone cannot be told.
 fn leave() {
+    if !is_raw() {
+        return;
+    }
     let _ = execute!(stdout(), EndSynchronizedUpdate, DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
     let _ = disable_raw_mode();
 }

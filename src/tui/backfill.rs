@@ -78,9 +78,9 @@ impl Kind for Backfill {
                 };
                 Some(Note::Says(text))
             }
-            Reply::Failed(reason) if self.asked.take().is_some() => Some(Note::Wrong(reason.clone())),
-            Reply::Estimate(_) => Some(Note::Says("estimating".to_owned())),
-            Reply::Failed(_) | Reply::Done(_) | Reply::Detail(..) => None,
+            Reply::Failed(reason) if self.asked.is_some() => Some(Note::Wrong(reason.clone())),
+            // An answer to an older question says nothing.
+            Reply::Estimate(_) | Reply::Failed(_) | Reply::Done(_) | Reply::Detail(..) => None,
         }
     }
 }

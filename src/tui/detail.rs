@@ -125,7 +125,7 @@ impl Detail {
         };
         let height = usize::from(area.height.saturating_sub(1));
         let text = context.theme.style(Role::Text);
-        let price = |value: f64| Cell::new(fixed(value, row.instrument.precision), text);
+        let price = |value: f64| Cell::new(fixed(value, row.precision()), text);
         let cells = |bar: &Bar| {
             vec![
                 Cell::new(bar.open_time.format("%m-%d %H:%M"), context.theme.style(Role::Dim)),
@@ -152,9 +152,9 @@ impl Detail {
 
 fn facts(row: &InstrumentView, context: &Context<'_>) -> [(&'static str, String); 5] {
     let instrument = &row.instrument;
-    let price = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| fixed(value, instrument.precision));
+    let price = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| fixed(value, row.precision()));
     let change = match (row.change(), row.change_pct()) {
-        (Some(change), Some(pct)) => format!("{}  {}  from {}", signed(change, instrument.precision), percent(pct), price(row.reference)),
+        (Some(change), Some(pct)) => format!("{}  {}  from {}", signed(change, row.precision()), percent(pct), price(row.reference)),
         _ => "the previous close is not known".to_owned(),
     };
     let seen = row.last.map_or_else(

@@ -62,6 +62,10 @@ impl<K: Kind> Overlay for Form<K> {
         (74, u16::try_from(self.fields.len()).unwrap_or(u16::MAX).saturating_add(3))
     }
 
+    fn takes_text(&self) -> bool {
+        true
+    }
+
     fn opened(&mut self, around: &Around<'_>) -> Vec<Effect> {
         self.look(around)
     }

@@ -16,6 +16,11 @@ pub(crate) trait Overlay: Send {
 
     fn key(&mut self, key: Key, around: &Around<'_>) -> Outcome;
 
+    /// Whether one types into it: pasted text is for such only.
+    fn takes_text(&self) -> bool {
+        false
+    }
+
     /// An answer of the engine; true when it was for this one.
     fn reply(&mut self, _: &Reply) -> bool {
         false

@@ -7,6 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
+use unicode_width::UnicodeWidthStr;
 
 use crate::pane::{Command, Context, Cursor, Motion, PANES};
 use crate::tui::command::COMMANDS;
@@ -29,15 +30,18 @@ impl Palette {
         if self.input.value().trim().is_empty() {
             return all.collect();
         }
-        let pattern = Pattern::parse(self.input.value(), CaseMatching::Ignore, Normalization::Smart);
+        let typed = self.input.value().trim();
+        let pattern = Pattern::parse(typed, CaseMatching::Ignore, Normalization::Smart);
         let mut matcher = Matcher::new(Config::DEFAULT);
         let mut buffer = Vec::new();
-        let mut score = |command: &Command| {
-            let text = format!("{} {}", command.name, command.sentence);
-            pattern.score(nucleo_matcher::Utf32Str::new(&text, &mut buffer), &mut matcher)
+        let mut score = |text: &str| pattern.score(nucleo_matcher::Utf32Str::new(text, &mut buffer), &mut matcher);
+        // Whoever types the name of a command means it; a match in the sentence comes after those in names.
+        let mut rank = |command: &Command| {
+            let sentence = score(&format!("{} {}", command.name, command.sentence))?;
+            Some((command.name == typed, command.name.starts_with(typed), score(command.name), sentence))
         };
-        let mut found: Vec<_> = all.filter_map(|command| Some((score(command)?, command))).collect();
-        found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+        let mut found: Vec<_> = all.filter_map(|command| Some((rank(command)?, command))).collect();
+        found.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
         found.into_iter().map(|(_, command)| command).collect()
     }
 }
@@ -45,6 +49,10 @@ impl Palette {
 impl Overlay for Palette {
     fn title(&self) -> String {
         "commands · enter runs · esc closes".to_owned()
+    }
+
+    fn takes_text(&self) -> bool {
+        true
     }
 
     fn size(&self, _: &Context<'_>) -> (u16, u16) {
@@ -80,9 +88,12 @@ impl Overlay for Palette {
                 buf.set_style(line, context.theme.style(Role::Selected));
             }
             let (x, _) = buf.set_stringn(area.x, y, format!("{:<14}", command.name), width, context.theme.style(Role::Accent));
-            let (x, _) =
-                buf.set_stringn(x, y, format!("{:<14}", command.keys.join(" ")), width.saturating_sub(14), context.theme.style(Role::Dim));
-            buf.set_stringn(x, y, command.sentence, width.saturating_sub(28), context.theme.style(Role::Text));
+            let room = width.saturating_sub(14);
+            let (x, _) = buf.set_stringn(x, y, command.sentence, room, context.theme.style(Role::Text));
+            let keys = command.keys.join(" ");
+            if command.sentence.width() + 2 + keys.width() <= room {
+                buf.set_string(x + 2, y, keys, context.theme.style(Role::Dim));
+            }
         }
     }
 }

@@ -82,9 +82,10 @@ fn carry_out(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
     outside
 }
 
-/// Only what is typed into takes pasted text: a pasted `q` must not quit.
+/// Only what is typed into takes pasted text: a pasted `q` must not quit, nor a pasted `y` say yes.
 fn paste(model: &mut Model, c: char) -> Vec<Effect> {
-    if model.overlays.is_empty() && model.prompt.is_none() {
+    let typed_into = model.overlays.last().map_or(model.prompt.is_some(), |overlay| overlay.takes_text());
+    if !typed_into {
         return Vec::new();
     }
     on_key(model, Key { code: KeyCode::Char(c), ctrl: false })

@@ -65,8 +65,9 @@ fn draw_pane(model: &Model, pane: usize, place: Rect, buf: &mut Buffer) {
 pub(crate) fn overlay_area(model: &Model, overlay: &dyn Overlay) -> Rect {
     let (width, height) = model.size();
     let wanted = overlay.size(&model.context_in(Rect { x: 0, y: 0, width, height }));
-    let (w, h) = (wanted.0.saturating_add(4).min(width), wanted.1.saturating_add(2).min(height));
-    let frame = Rect { x: (width - w) / 2, y: (height - h) / 2, width: w, height: h };
+    // The first line stays in sight: it says whether prices are real.
+    let (w, h) = (wanted.0.saturating_add(4).min(width), wanted.1.saturating_add(2).min(height.saturating_sub(1)));
+    let frame = Rect { x: (width - w) / 2, y: ((height - h) / 2).max(1), width: w, height: h };
     frame.inner(ratatui::layout::Margin::new(2, 1))
 }
 
@@ -104,17 +105,21 @@ fn header(model: &Model, area: Rect, buf: &mut Buffer) {
         let held = model.newest.sequence.saturating_sub(paused.sequence);
         format!(" PAUSED {}: {held} changes held, p goes on ", countdown(model.now.since(paused.since)))
     });
-    let (old, troubles) = (stale_rows(model), troubled_feeds(model));
-    let pieces = [
+    let old = stale_rows(model);
+    let unwritten = if model.view.writer.error.is_some() { "store not written".to_owned() } else { String::new() };
+    let mut pieces = vec![
         (" openbell".to_owned(), style(Role::Accent)),
         (simulated, style(Role::Banner)),
         (paused, style(Role::Banner)),
-        (troubles, style(Role::Error)),
+        (unwritten, style(Role::Error)),
+    ];
+    pieces.extend(troubled_feeds(model).into_iter().map(|text| (text, style(Role::Error))));
+    pieces.extend([
         (if old > 0 { format!("! {old} stale") } else { String::new() }, style(Role::Warning)),
         (model.now.format_in(Zone::NEW_YORK, "%a %d %b %H:%M New York"), style(Role::Text)),
         (session(model), style(Role::Dim)),
         (model.now.format("%H:%M UTC"), style(Role::Dim)),
-    ];
+    ]);
     line(area, buf, &pieces);
 }
 
@@ -133,12 +138,13 @@ fn stale_rows(model: &Model) -> usize {
     view.instruments.iter().filter(is_stale).count()
 }
 
-fn troubled_feeds(model: &Model) -> String {
+/// Feeds in trouble, each by name; where these have no room they are counted.
+fn troubled_feeds(model: &Model) -> Vec<String> {
     let troubled = |state| matches!(state, FeedState::Dead | FeedState::Silent | FeedState::Off);
-    let names: Vec<_> =
-        model.view.feeds.iter().filter(|feed| troubled(feed.state)).map(|feed| format!("{} {}", feed.source, feed.state)).collect();
-    let writer = model.view.writer.error.as_ref().map(|_| "store not written".to_owned());
-    names.into_iter().chain(writer).collect::<Vec<_>>().join(", ")
+    let feeds: Vec<_> = model.view.feeds.iter().filter(|feed| troubled(feed.state)).collect();
+    let names: Vec<_> = feeds.iter().map(|feed| format!("{} {}", feed.source, feed.state)).collect();
+    let room = usize::from(model.size().0 / 3);
+    if names.iter().map(|name| name.len() + 2).sum::<usize>() <= room { names } else { vec![format!("{} feeds down", feeds.len())] }
 }
 
 fn footer(model: &Model, area: Rect, buf: &mut Buffer) {

@@ -592,19 +592,23 @@ fn trades_become_judged_bars_and_repeats_change_nothing() {
     assert_eq!(live.due(), None);
 }
 
+fn hole_of(from: u64, to: u64) -> openbell::pipeline::Hole {
+    openbell::pipeline::Hole { instrument: InstrumentId(1), from: second(from), to: second(to) }
+}
+
 #[test]
 fn lost_trades_and_trades_that_come_too_late_leave_a_hole() {
     let (mut live, feed) = live(true);
     assert_eq!(live.accept(feed, &traded("BTC-USD", 1, trade(100.0, 1.0, 1))).hole, None);
     let hole = live.accept(feed, &traded("BTC-USD", 5, trade(100.0, 1.0, 9))).hole;
-    assert_eq!(hole, Some((InstrumentId(1), second(5))));
+    assert_eq!(hole, Some(hole_of(1, 5)));
     for minute in 1..17 {
         let output = live.accept(feed, &traded("BTC-USD", minute * 60, trade(100.0, 1.0, 9 + minute)));
         assert_eq!(output.hole, None);
         live.seal(second(minute * 60 + 62));
     }
     let output = live.accept(feed, &traded("BTC-USD", 7, trade(100.0, 1.0, 5)));
-    assert_eq!((output.hole, output.seen), (Some((InstrumentId(1), second(7))), seen(1)));
+    assert_eq!((output.hole, output.seen), (Some(hole_of(7, 67)), seen(1)));
     assert_eq!(live.seal(second(3_600)), [], "no bar is made of it");
 }
 
@@ -613,9 +617,9 @@ fn a_heartbeat_tells_of_a_loss_even_in_silence() {
     let (mut live, feed) = live(true);
     let mut beat = |id: Option<u64>| live.accept(feed, &event("BTC-USD", second(1), EventKind::Heartbeat { last_trade_id: id })).hole;
     assert_eq!([beat(None), beat(Some(0)), beat(Some(1_000)), beat(Some(1_050))], [None; 4]);
-    assert_eq!(beat(Some(1_051)), Some((InstrumentId(1), second(1))));
+    assert_eq!(beat(Some(1_051)), Some(hole_of(1, 1)));
     assert_eq!(beat(Some(1_051)), None, "it is told once");
-    assert_eq!(beat(Some(u64::MAX)), Some((InstrumentId(1), second(1))));
+    assert_eq!(beat(Some(u64::MAX)), Some(hole_of(1, 1)));
     assert_eq!(beat(Some(7)), None);
 }
 

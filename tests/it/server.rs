@@ -555,7 +555,8 @@ impl Day {
 
     /// What a row's age means now.
     pub fn standing(&self, symbol: &str) -> Standing {
-        standing(&self.row(symbol), &self.view(), &self.calendars, self.clock.now(), seconds(60))
+        let view = self.view();
+        standing(&self.row(symbol), &view, &self.calendars, self.clock.now(), view.stale_after)
     }
 
     /// Asks the engine; the answer is its reply.

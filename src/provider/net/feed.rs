@@ -89,10 +89,10 @@ impl Feed {
             }
             let opened = self.clock.now();
             // Boxed: a connection's state is large, and this task holds many others.
-            let end = Box::pin(self.connection(deaf_since)).await;
+            let (end, heard_until) = Box::pin(self.connection(deaf_since)).await;
             let now = self.clock.now();
-            if self.view.last_frame.is_some_and(|frame| frame >= opened) {
-                deaf_since = self.view.last_frame.unwrap_or(now);
+            if let Some(heard_until) = heard_until {
+                deaf_since = heard_until;
                 self.view.reconnects += 1;
             }
             if now.since(opened) >= HEALTHY {
@@ -111,16 +111,16 @@ impl Feed {
         }
     }
 
-    /// One connection, from the first byte to the last.
-    async fn connection(&mut self, deaf_since: Timestamp) -> End {
+    /// One connection, from the first byte to the last; with it, until when everything was heard.
+    async fn connection(&mut self, deaf_since: Timestamp) -> (End, Option<Timestamp>) {
         self.enter(FeedState::Connecting).await;
         let opened = tokio::select! {
             opened = self.sockets.open(&*self.protocol) => opened,
-            () = self.token.cancelled() => return End::Cancelled,
+            () = self.token.cancelled() => return (End::Cancelled, None),
         };
         let mut socket = match opened {
             Ok(socket) => socket,
-            Err(error) => return End::Broken(error),
+            Err(error) => return (End::Broken(error), None),
         };
         let now = self.clock.now();
         self.heard(now);
@@ -138,7 +138,9 @@ impl Feed {
             Err(error) => End::Broken(error),
         };
         let _ = self.clock.timeout(GOODBYE, socket.close(None)).await;
-        end
+        // Pongs are no data: a mute connection was deaf since the last of these.
+        let heard_until = if self.view.state == FeedState::Silent { Some(line.last_data) } else { self.view.last_frame };
+        (end, heard_until)
     }
 
     async fn listen(&mut self, socket: &mut Socket, line: &mut Line) -> End {

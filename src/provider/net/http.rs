@@ -178,7 +178,7 @@ fn refusal(call: &Call, status: StatusCode, headers: &HeaderMap, body: &[u8], no
 }
 
 /// Seconds or a date, as RFC 9110 section 10.2.3 has it.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     match text.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),

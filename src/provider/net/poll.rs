@@ -47,23 +47,34 @@ pub struct Poll {
     pub token: CancellationToken,
 }
 
+/// When a symbol was looked at.
+struct Looked {
+    at: Timestamp,
+    /// For how long the source does not want to be asked for it.
+    rest: Duration,
+}
+
+impl Looked {
+    fn due(&self, pace: Duration) -> Timestamp {
+        self.at + self.rest.max(pace)
+    }
+}
+
 impl Poll {
     /// Runs until it is cancelled.
     pub async fn run(mut self) {
-        let mut looked: HashMap<String, Timestamp> = HashMap::new();
+        let mut looked: HashMap<String, Looked> = HashMap::new();
         loop {
-            if self.refresh.has_changed().unwrap_or(false) {
-                self.refresh.mark_unchanged();
-                looked.clear();
-            }
             let wanted = self.subscriptions.borrow_and_update().clone();
             looked.retain(|spelling, _| wanted.iter().any(|s| s.spelling == *spelling));
             let now = self.clock.now();
-            let next = wanted.iter().map(|s| (looked.get(&s.spelling).copied().unwrap_or(Timestamp::MIN), s)).min_by_key(|(due, _)| *due);
+            let pace = self.pace();
+            let due = |spelling: &String| looked.get(spelling).map_or(Timestamp::MIN, |looked| looked.due(pace));
+            let next = wanted.iter().map(|s| (due(&s.spelling), &s.spelling)).min_by_key(|(due, _)| *due);
             let wait = match next {
-                Some((due, subscription)) if due <= now => {
-                    let pause = self.look(&subscription.spelling).await;
-                    looked.insert(subscription.spelling.clone(), self.clock.now() + pause);
+                Some((due, spelling)) if due <= now => {
+                    let rest = self.look(spelling).await;
+                    looked.insert(spelling.clone(), Looked { at: self.clock.now(), rest });
                     STEP
                 }
                 Some((due, _)) => due.since(now).clamp(STEP, self.every),
@@ -72,33 +83,40 @@ impl Poll {
             tokio::select! {
                 () = self.clock.sleep(wait) => {}
                 changed = self.subscriptions.changed() => if changed.is_err() { return },
-                _ = self.refresh.changed() => looked.clear(),
+                changed = self.socket_is_well.changed() => if changed.is_err() { return },
+                changed = self.refresh.changed() => match changed {
+                    Ok(()) => looked.clear(),
+                    Err(_) => return,
+                },
                 () = self.token.cancelled() => return,
             }
         }
     }
 
-    /// Looks at one symbol; the answer is when to look again.
+    /// How long a symbol is left alone: longer while the socket brings everything.
+    fn pace(&self) -> Duration {
+        if *self.socket_is_well.borrow() { self.every * RARELY } else { self.every }
+    }
+
+    /// Looks at one symbol; the answer is how long it must be left alone, whatever the pace.
     async fn look(&mut self, spelling: &str) -> Duration {
         let answer = tokio::select! {
             answer = self.provider.look(spelling) => answer,
             () = self.token.cancelled() => return self.every,
         };
-        let usual = if *self.socket_is_well.borrow() { self.every * RARELY } else { self.every };
         match answer {
             Ok(events) => {
                 self.tell(None);
                 let _ = self.messages.send((self.number, FeedMessage::Events(events))).await;
-                usual
+                Duration::ZERO
             }
             Err(error @ ProviderError::NotFound { .. }) => {
                 tracing::warn!(feed = self.name, "{error}");
                 UNKNOWN
             }
             Err(error) => {
-                let wait = if let ProviderError::RateLimited { after: Some(after) } = &error { *after } else { usual };
                 self.tell(Some(error.to_string()));
-                wait.max(usual)
+                if let ProviderError::RateLimited { after: Some(after) } = error { after } else { Duration::ZERO }
             }
         }
     }

@@ -13,8 +13,9 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config, tungstenite};
 
 use crate::host::Clock;
-use crate::market::clean;
+use crate::market::{Timestamp, clean};
 use crate::provider::contract::{Protocol, ProviderError};
+use crate::provider::net::http::retry_after;
 use crate::provider::net::tls::client_config;
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -94,11 +95,11 @@ impl Sockets {
             .max_write_buffer_size(MAX_UNSENT + (128 << 10));
         let tls = if secure { Connector::Rustls(client_config()) } else { Connector::Plain };
         let shaken = client_async_tls_with_config(request, bytes, Some(config), Some(tls)).await;
-        shaken.map(|(socket, _)| socket).map_err(|e| refused(host, e))
+        shaken.map(|(socket, _)| socket).map_err(|e| refused(host, e, self.clock.now()))
     }
 }
 
-fn refused(host: &str, error: tungstenite::Error) -> ProviderError {
+fn refused(host: &str, error: tungstenite::Error, now: Timestamp) -> ProviderError {
     let tungstenite::Error::Http(response) = error else {
         return retryable(format!("{host} refused the socket ({})", clean(&error.to_string())));
     };
@@ -108,10 +109,7 @@ fn refused(host: &str, error: tungstenite::Error) -> ProviderError {
         401 => ProviderError::Unauthorized { message },
         403 | 451 => ProviderError::NotEntitled { message },
         404 => ProviderError::NotFound { message },
-        429 => {
-            let after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()?.parse().ok()).map(Duration::from_secs);
-            ProviderError::RateLimited { after }
-        }
+        429 => ProviderError::RateLimited { after: retry_after(response.headers(), now) },
         _ => retryable(message),
     }
 }

@@ -38,7 +38,7 @@ pub fn decode(frame: &[u8], ts_recv: Timestamp) -> Result<Vec<StreamItem>, Decod
         Said::Heartbeat { time_us } => event("", time_us, EventKind::Heartbeat { last_trade_id: None }),
         Said::Subscribed => vec![StreamItem::Subscribed],
         Said::Error { message } => vec![StreamItem::Refused(clean(&message).into_owned())],
-        Said::History { .. } | Said::Unknown => Vec::new(),
+        Said::History { .. } => Vec::new(),
     })
 }
 

@@ -17,7 +17,6 @@ pub struct Exchange {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Print {
     pub at: Timestamp,
-    pub id: u64,
     pub price: f64,
     pub size: f64,
     pub buy: bool,
@@ -44,18 +43,17 @@ impl Exchange {
         let mut offsets: Vec<u64> = (0..count).map(|_| dice.u64(0..1_000_000)).collect();
         offsets.sort_unstable();
         let (middle, tick) = (self.price(symbol, second), tick(symbol));
-        let print = |(i, offset): (usize, u64)| {
+        let print = |offset: u64| {
             let buy = dice.bool();
             let step = if buy { tick } else { -tick } * f64::from(dice.u8(0..3));
             Print {
                 at: Timestamp::from_seconds(second) + Duration::from_micros(offset),
-                id: second.unsigned_abs() * MOST + i as u64,
                 price: round(middle + step, tick),
                 size: size(symbol, &mut dice),
                 buy,
             }
         };
-        offsets.into_iter().enumerate().map(print).collect()
+        offsets.into_iter().map(print).collect()
     }
 
     /// The price around which a symbol trades in a second: slow waves, a drift of the day, and noise.

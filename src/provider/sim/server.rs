@@ -1,6 +1,7 @@
 //! The made-up exchange's side of the pipe.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -31,6 +32,8 @@ pub(crate) struct Hall {
     pub(crate) opened: Timestamp,
     pub(crate) misbehaves: bool,
     pub(crate) tasks: Tasks,
+    /// The last trade's number of each symbol: they rise by 1, whoever listens.
+    pub(crate) numbers: Mutex<HashMap<String, u64>>,
 }
 
 /// One customer.
@@ -186,7 +189,13 @@ impl Hall {
             let (bid, ask) = Exchange::spread(symbol, print.price);
             Said::Quote { symbol: symbol.to_owned().into(), time_us: print.at.as_micros(), bid, ask, bid_size: 3.0, ask_size: 2.0 }
         });
-        prints.iter().map(|print| trade(symbol, print)).chain(quote).collect()
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = numbers.entry(symbol.to_owned()).or_default();
+        let trade = |print: &Print| {
+            *number += 1;
+            trade(symbol, *number, print)
+        };
+        prints.iter().map(trade).chain(quote).collect()
     }
 
     /// One bar, from the trades in it.
@@ -232,8 +241,8 @@ impl Hall {
     }
 }
 
-fn trade(symbol: &str, print: &Print) -> Said<'static> {
-    let Print { at, id, price, size, buy } = *print;
+fn trade(symbol: &str, id: u64, print: &Print) -> Said<'static> {
+    let Print { at, price, size, buy } = *print;
     Said::Trade(TradeSaid { symbol: symbol.to_owned().into(), id, time_us: at.as_micros(), price, size, buy })
 }
 

@@ -1,6 +1,6 @@
 //! The made-up exchange as a provider.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -89,6 +89,7 @@ impl Sim {
             opened: net.clock.now(),
             misbehaves: section.flag("misbehaves"),
             tasks: Tasks::new(net.clock.clone()),
+            numbers: Mutex::default(),
         });
         let sockets = Sockets::over(Arc::new(Pipes(hall)), net.clock.clone());
         Self { net: Net { sockets, ..net }, protocol: Arc::new(SimProtocol { url: section.text("stream_url").to_owned() }) }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the exchange says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Said<'a> {
     #[serde(borrow)]
     Trade(TradeSaid<'a>),
@@ -47,8 +47,6 @@ pub(crate) enum Said<'a> {
     Error {
         message: String,
     },
-    #[serde(other)]
-    Unknown,
 }
 
 /// A trade; a struct of its own, so that the decoder can be measured against it.

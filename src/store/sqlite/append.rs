@@ -25,32 +25,31 @@ pub(crate) fn append(connection: &mut Connection, mut batch: Batch, ranks: &Rank
 }
 
 fn write_bars(transaction: &Transaction<'_>, bars: &[Bar], ranks: &Ranks, at: Timestamp, ack: &mut Ack) -> rusqlite::Result<()> {
+    // Looked up once a batch, not once a row.
     let mut insert = transaction.prepare_cached(bar::INSERT)?;
+    let mut select = transaction.prepare_cached(bar::SELECT_ONE)?;
+    let mut update = transaction.prepare_cached(bar::UPDATE)?;
+    let mut reader = Reader::default();
     for new in bars {
         if bar::write(&mut insert, new, at)? == 1 {
             ack.inserted += 1;
             continue;
         }
-        match fuse(&stored(transaction, new)?, new, ranks, at) {
-            Fused::Keep => ack.kept += 1,
-            Fused::Replace(winner) => {
-                bar::write(&mut transaction.prepare_cached(bar::UPDATE)?, &winner, at)?;
-                ack.replaced += 1;
+        let key = params![new.instrument.0, new.interval.seconds(), new.open_time.as_micros()];
+        let old = select.query_row(key, |row| reader.read(row))?;
+        let (winner, disagreement) = match fuse(&old, new, ranks, at) {
+            Fused::Keep => {
+                ack.kept += 1;
+                continue;
             }
-            Fused::Disagree(winner, violation) => {
-                bar::write(&mut transaction.prepare_cached(bar::UPDATE)?, &winner, at)?;
-                ack.replaced += 1;
-                ack.disagreements.push(violation);
-            }
-        }
+            Fused::Replace(winner) => (winner, None),
+            Fused::Disagree(winner, violation) => (winner, Some(violation)),
+        };
+        bar::write(&mut update, &winner, at)?;
+        ack.replaced += 1;
+        ack.disagreements.extend(disagreement);
     }
     Ok(())
-}
-
-fn stored(transaction: &Transaction<'_>, new: &Bar) -> rusqlite::Result<Bar> {
-    let sql = format!("SELECT {} FROM bars WHERE instrument_id = ?1 AND interval_s = ?2 AND open_time = ?3", bar::COLUMNS);
-    let key = params![new.instrument.0, new.interval.seconds(), new.open_time.as_micros()];
-    transaction.prepare_cached(&sql)?.query_row(key, |row| Reader::default().read(row))
 }
 
 fn write_quarantine(transaction: &Transaction<'_>, rows: &[Quarantined]) -> rusqlite::Result<()> {

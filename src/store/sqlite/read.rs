@@ -44,7 +44,7 @@ pub(crate) fn bars(connection: &Connection, query: &BarQuery, size: usize, mut t
     Ok(())
 }
 
-/// The instrument of a symbol, made when it is new, and active again when it was taken off.
+/// The instrument of a symbol, made when it is new.
 pub(crate) fn instrument(connection: &Connection, symbol: &Symbol) -> rusqlite::Result<Instrument> {
     let new = Instrument::listed(InstrumentId(0), symbol.clone());
     connection.execute(
@@ -61,8 +61,9 @@ pub(crate) fn instruments(connection: &Connection) -> rusqlite::Result<Vec<Instr
 }
 
 pub(crate) fn watchlist(connection: &Connection) -> rusqlite::Result<Option<Vec<Instrument>>> {
-    // A list that was emptied is not one that was never kept: then instruments are there.
-    let kept = connection.prepare_cached("SELECT 1 FROM instruments LIMIT 1")?.exists([])?;
+    // A list that was emptied is not one that was never kept: whoever left it is inactive.
+    let sql = "SELECT 1 FROM watchlist UNION ALL SELECT 1 FROM instruments WHERE active = 0 LIMIT 1";
+    let kept = connection.prepare_cached(sql)?.exists([])?;
     let sql =
         format!("SELECT {INSTRUMENT} FROM watchlist w JOIN instruments i ON i.id = w.instrument_id WHERE list = ?1 ORDER BY position");
     let list = connection.prepare_cached(&sql)?.query_map([LIST], read_instrument)?.collect::<rusqlite::Result<_>>()?;

@@ -144,6 +144,11 @@ impl Store for Sqlite {
         self.load(read::size)
     }
 
+    fn settle(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        // What a reader still needs stays in the log.
+        self.save(|connection| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
+    }
+
     fn check(&self) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
         self.load(read::check)
     }

@@ -1,0 +1,344 @@
+//! `kill -9` at any moment: nothing acknowledged is lost, nothing is doubled, the store opens clean.
+//!
+//! The made-up exchange sends so few sealed minutes that a kill would nearly always fall between two commits. So the
+//! test leaves backfill jobs in the store: `openbell run` works on them, a day of minutes a transaction, and its live
+//! feed goes on beside them.
+//!
+//! Whether a kill fell into an open transaction is not guessed: the process is stopped (SIGSTOP), the lock that SQLite
+//! holds from BEGIN to the end of COMMIT (byte 120 of the `-shm` file) is looked at, and then it is killed.
+#![cfg(target_os = "linux")]
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use openbell::market::{Interval, Symbol, Timestamp};
+use openbell::pipeline::Ranks;
+use openbell::snapshot::JobState;
+use openbell::store::{Creation, JobQuery, JobRecord, Sqlite, Store};
+use rusqlite::Connection;
+use rustix::process::{Flock, FlockType, Pid, Signal, fcntl_getlk, kill_process};
+use tempfile::TempDir;
+
+/// They trade day and night.
+const SYMBOLS: [&str; 3] = ["BTC-USD", "ETH-USD", "SOL-USD"];
+const CONFIG: &str = r#"
+[provider.sim]
+enabled = true
+misbehaves = false
+messages_per_second = 24
+requests_per_minute = 60000
+[provider.yahoo]
+enabled = false
+[provider.coinbase]
+enabled = false
+[watchlist]
+symbols = ["BTC-USD", "ETH-USD", "SOL-USD"]
+[log]
+level = "debug"
+"#;
+/// A debug build on a busy machine takes its time.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Where SQLite keeps the lock of the one that writes (WAL_WRITE_LOCK in its wal.c and os_unix.c).
+const WRITE_LOCK: u64 = 120;
+
+/// When the process is killed.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// A transaction is open.
+    Open,
+    /// The log of the store grows: a commit is being written.
+    Writing,
+    /// A commit was just acknowledged.
+    Acknowledged,
+    /// Whenever.
+    Random,
+}
+
+const MOMENTS: [Moment; 4] = [Moment::Open, Moment::Writing, Moment::Acknowledged, Moment::Random];
+
+/// What the lines of the log say of commits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Acknowledged {
+    commits: u64,
+    inserted: u64,
+    quarantined: u64,
+    /// Lines that were cut off by a kill.
+    torn: u64,
+}
+
+struct Home(TempDir);
+
+/// A recorder that does not outlive the test, however that ends.
+struct Recorder(Child);
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Home {
+    fn new(days: u32) -> Self {
+        let home = Self(TempDir::new().unwrap());
+        fs::write(home.path("config.toml"), CONFIG).unwrap();
+        home.leave_jobs(days);
+        home
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn beside_store(&self, ending: &str) -> PathBuf {
+        self.path(&format!("kill.db{ending}"))
+    }
+
+    /// One job a symbol, over days that the live feed does not touch.
+    fn leave_jobs(&self, days: u32) {
+        let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 86_400 * 86_400;
+        let to = Timestamp::from_seconds(i64::try_from(today).unwrap()) - Duration::from_secs(86_400);
+        let from = to - Duration::from_secs(86_400) * days;
+        let job = |symbol: &str| JobRecord {
+            id: 0,
+            kind: "backfill".to_owned(),
+            symbol: Some(symbol.parse::<Symbol>().unwrap()),
+            interval: Some(Interval::OneMinute),
+            from: Some(from),
+            to: Some(to),
+            source: Some("sim".to_owned()),
+            state: JobState::Queued,
+            done: 0,
+            total: 0,
+            rows: 0,
+            attempts: 0,
+            error: None,
+            created_at: to,
+            updated_at: to,
+        };
+        let store = Sqlite::open(&self.beside_store(""), Creation::IfEmpty, Ranks::default()).unwrap();
+        for symbol in SYMBOLS {
+            wait_for(store.save_job(job(symbol))).unwrap();
+        }
+        drop(store);
+        self.settle();
+    }
+
+    /// Waits until no thread of this process has the store open: closing a file lets go of all locks a process has on it.
+    fn settle(&self) {
+        wait(|| {
+            let connection = Connection::open(self.beside_store("")).unwrap();
+            let mode = connection.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get::<_, String>(0));
+            matches!(mode, Ok(mode) if mode == "delete").then_some(())
+        })
+        .expect("the store was closed");
+    }
+
+    fn start(&self) -> Recorder {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_openbell"));
+        command.args(["run", "--config"]).arg(self.path("config.toml"));
+        command.arg("--store").arg(format!("sqlite:{}", self.beside_store("").display()));
+        command.env_clear().env("HOME", self.0.path()).current_dir(self.0.path());
+        for kind in ["CONFIG", "DATA", "STATE", "CACHE"] {
+            command.env(format!("XDG_{kind}_HOME"), self.path(&kind.to_lowercase()));
+        }
+        let talk = File::options().create(true).append(true).open(self.path("talk")).unwrap();
+        Recorder(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(talk).spawn().unwrap())
+    }
+
+    /// What it said at the prompt, for whoever reads a failure.
+    fn talk(&self) -> String {
+        fs::read_to_string(self.path("talk")).unwrap_or_default()
+    }
+
+    /// The sum of all commits that were acknowledged in the log files.
+    fn acknowledged(&self) -> Acknowledged {
+        let mut sum = Acknowledged::default();
+        let Ok(folder) = fs::read_dir(self.path("state/openbell")) else { return sum };
+        for file in folder.map(|entry| entry.unwrap().path()) {
+            for line in fs::read_to_string(file).unwrap_or_default().lines() {
+                let Ok(line) = serde_json::from_str::<serde_json::Value>(line) else {
+                    sum.torn += 1;
+                    continue;
+                };
+                let fields = &line["fields"];
+                if fields["message"] == "committed" {
+                    let number = |name: &str| fields[name].as_u64().unwrap_or_else(|| panic!("no {name} in {line}"));
+                    sum.commits += 1;
+                    sum.inserted += number("inserted");
+                    sum.quarantined += number("quarantined");
+                }
+            }
+        }
+        sum
+    }
+
+    fn log_size(&self) -> u64 {
+        fs::metadata(self.beside_store("-wal")).map_or(0, |meta| meta.len())
+    }
+}
+
+fn wait_for<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+}
+
+/// Looks again and again until there is an answer.
+fn wait<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        if let Some(found) = look() {
+            return Some(found);
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    None
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap()
+}
+
+/// Whether somebody is between BEGIN and the end of COMMIT.
+fn transaction_is_open(home: &Home) -> bool {
+    let Ok(index) = File::options().read(true).write(true).open(home.beside_store("-shm")) else { return false };
+    let question = Flock { start: WRITE_LOCK, length: 1, ..Flock::from(FlockType::WriteLock) };
+    fcntl_getlk(&index, &question).unwrap().is_some_and(|held| held.typ == FlockType::WriteLock)
+}
+
+/// Stops every thread of a process where it is.
+fn stop(child: &Child) {
+    kill_process(pid(child), Signal::STOP).unwrap();
+    let is_stopped = |task: &Path| {
+        let state = fs::read_to_string(task.join("stat")).unwrap_or_default();
+        // The name in brackets may hold anything; the state comes after it.
+        state.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+    };
+    let tasks = PathBuf::from(format!("/proc/{}/task", child.id()));
+    let all = || fs::read_dir(&tasks).unwrap().all(|task| is_stopped(&task.unwrap().path()));
+    wait(|| all().then_some(())).expect("the process stops");
+}
+
+/// Brings the process to its moment and stops it there; the answer is whether a transaction is open.
+fn stop_at(child: &Child, home: &Home, moment: Moment, dice: &mut fastrand::Rng) -> bool {
+    match moment {
+        Moment::Open => wait(|| {
+            if !transaction_is_open(home) {
+                return None;
+            }
+            stop(child);
+            if transaction_is_open(home) {
+                return Some(true);
+            }
+            // It was over before the process stood still.
+            kill_process(pid(child), Signal::CONT).unwrap();
+            None
+        })
+        .expect("a transaction was open at some time"),
+        Moment::Writing => {
+            let before = home.log_size();
+            wait(|| (home.log_size() > before).then_some(())).expect("something is written");
+            stop(child);
+            transaction_is_open(home)
+        }
+        Moment::Acknowledged => {
+            let before = home.acknowledged().commits;
+            wait(|| (home.acknowledged().commits > before).then_some(())).expect("something is acknowledged");
+            stop(child);
+            transaction_is_open(home)
+        }
+        Moment::Random => {
+            std::thread::sleep(Duration::from_millis(dice.u64(0..600)));
+            stop(child);
+            transaction_is_open(home)
+        }
+    }
+}
+
+fn number(connection: &Connection, sql: &str) -> u64 {
+    let found: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    u64::try_from(found).unwrap()
+}
+
+/// Everything that was acknowledged is there, once, and each job's checkpoint says what its rows say.
+fn check_store(home: &Home, said: Acknowledged) -> u64 {
+    let connection = Connection::open(home.beside_store("")).unwrap();
+    let damage: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(damage, "ok");
+    assert_eq!(number(&connection, "SELECT count(*) FROM pragma_foreign_key_check"), 0, "rows that belong to nobody");
+    let bars = number(&connection, "SELECT count(*) FROM bars");
+    assert!(bars >= said.inserted, "{bars} bars, but {} were acknowledged", said.inserted);
+    let keys = number(&connection, "SELECT count(*) FROM (SELECT DISTINCT instrument_id, interval_s, open_time FROM bars)");
+    assert_eq!(bars, keys, "bars that are there twice");
+    assert!(number(&connection, "SELECT count(*) FROM quarantine") >= said.quarantined);
+    assert_eq!(number(&connection, "SELECT count(*) FROM jobs"), SYMBOLS.len() as u64);
+    for symbol in SYMBOLS {
+        // The checkpoint is written with its rows or not at all.
+        let checkpoint = number(&connection, &format!("SELECT rows FROM jobs WHERE symbol = '{symbol}'"));
+        let there = number(
+            &connection,
+            &format!(
+                "SELECT count(*) FROM bars b JOIN instruments i ON i.id = b.instrument_id JOIN jobs j ON j.symbol = i.symbol \
+                 WHERE i.symbol = '{symbol}' AND b.interval_s = 60 AND b.open_time >= j.from_time AND b.open_time < j.to_time"
+            ),
+        );
+        assert_eq!(there, checkpoint, "{symbol}: rows in the table, and rows that the job knows of");
+    }
+    bars
+}
+
+/// Waits until more bars were acknowledged than `before`.
+fn wait_for_bars(recorder: &mut Recorder, home: &Home, before: Acknowledged) {
+    let found = wait(|| {
+        if let Some(status) = recorder.0.try_wait().unwrap() {
+            panic!("it ended by itself ({status}): {}", home.talk());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        (home.acknowledged().inserted > before.inserted).then_some(())
+    });
+    assert!(found.is_some(), "nothing was committed in {PATIENCE:?}: {}", home.talk());
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_it_is_killed() {
+    let kills: u32 = std::env::var("OPENBELL_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
+    let home = Home::new(30 + kills * 6);
+    let mut dice = fastrand::Rng::with_seed(7);
+    let (mut open, mut bars) = (0, 0);
+    for kill in 0..kills {
+        let moment = MOMENTS[kill as usize % MOMENTS.len()];
+        let before = home.acknowledged();
+        let mut recorder = home.start();
+        wait_for_bars(&mut recorder, &home, before);
+        let in_transaction = stop_at(&recorder.0, &home, moment, &mut dice);
+        recorder.0.kill().unwrap();
+        recorder.0.wait().unwrap();
+        open += u32::from(in_transaction);
+        let said = home.acknowledged();
+        bars = check_store(&home, said);
+        println!("kill {}: {moment:?}, transaction open: {in_transaction}; {bars} bars, {} acknowledged", kill + 1, said.inserted);
+    }
+
+    // It goes on where it was, and ends when it is asked to.
+    let before = home.acknowledged();
+    let mut recorder = home.start();
+    wait_for_bars(&mut recorder, &home, before);
+    kill_process(pid(&recorder.0), Signal::TERM).unwrap();
+    let status = wait(|| recorder.0.try_wait().unwrap()).expect("it ends");
+    assert!(status.success(), "{status}: {}", home.talk());
+    let said = home.acknowledged();
+    let last = check_store(&home, said);
+    assert!(last > bars, "{last} bars after {bars}: the jobs went on");
+    assert!(said.torn <= u64::from(kills), "{} torn lines of the log, at most one a kill", said.torn);
+
+    let store = Sqlite::open(&home.beside_store(""), Creation::Never, Ranks::default()).expect("it opens");
+    assert_eq!(wait_for(store.check()).unwrap(), Vec::<String>::new());
+    let jobs = wait_for(store.jobs(JobQuery::All)).unwrap();
+    assert!(jobs.iter().all(|job| !job.state.is_over()), "what was at work goes on at the next start: {jobs:?}");
+    println!(
+        "{kills} kills, {open} of them while a transaction was open; {last} bars, {} of them acknowledged in {} commits, {} torn lines",
+        said.inserted, said.commits, said.torn
+    );
+    assert!(open >= 1, "no kill fell into an open transaction: this tested nothing");
+}

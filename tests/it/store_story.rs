@@ -1,0 +1,717 @@
+//! What a store keeps, told once for every engine; then what only a file can go through.
+#![allow(clippy::float_cmp, reason = "what was stored is read back to the last bit")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, TryStreamExt};
+use openbell::host::{Clock, Tasks};
+use openbell::market::{AssetClass, Bar, BarFlags, Instrument, InstrumentId, Interval, Origin, SessionKind, Source, Symbol, Timestamp};
+use openbell::pipeline::Ranks;
+use openbell::quality::{Coverage, CoverageState, Quarantined, Severity, Violation};
+use openbell::snapshot::{JobState, WriterView};
+use openbell::store::{
+    Ack, BarQuery, Batch, Creation, JobQuery, JobRecord, RecordQuery, Sqlite, Store, StoreError, SymbolStatus, ViolationRow, Writer,
+    WriterEvent,
+};
+use proptest::prelude::*;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const START: &str = "2026-11-25T15:00:00Z";
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("an instant")
+}
+
+fn minute(n: u32) -> Timestamp {
+    at(START) + MINUTE * n
+}
+
+fn symbol(text: &str) -> Symbol {
+    text.parse().expect("a symbol")
+}
+
+/// Sources of the story, the most believed first.
+fn ranks() -> Ranks {
+    Ranks::new(["best", "fair", "poor"].map(str::to_owned).into())
+}
+
+fn bar(instrument: InstrumentId, n: u32, source: &str, price: f64) -> Bar {
+    Bar {
+        instrument,
+        interval: Interval::OneMinute,
+        open_time: minute(n),
+        open: price,
+        high: price,
+        low: price,
+        close: price,
+        volume: Some(100.0),
+        vwap: None,
+        n_trades: Some(3),
+        session: Some(SessionKind::Regular),
+        source: Source::new(source),
+        origin: Origin::Live,
+        revision: 0,
+        quality: 1.0,
+        flags: BarFlags::empty(),
+    }
+}
+
+fn of_bars(bars: Vec<Bar>) -> Batch {
+    Batch { bars, at: minute(600), ..Batch::default() }
+}
+
+async fn append(store: &dyn Store, bars: Vec<Bar>) -> Ack {
+    store.append(of_bars(bars)).await.expect("it is written")
+}
+
+async fn bars(store: &dyn Store, query: BarQuery) -> Vec<Bar> {
+    store.bars(query).try_collect::<Vec<_>>().await.expect("it can be read").concat()
+}
+
+async fn all_bars(store: &dyn Store, instrument: InstrumentId) -> Vec<Bar> {
+    bars(store, BarQuery::all(instrument, Interval::OneMinute)).await
+}
+
+async fn made(store: &dyn Store, text: &str) -> InstrumentId {
+    store.instrument(symbol(text)).await.expect("it is made").id
+}
+
+// ── the story ──
+
+/// Every engine tells this story; it fuses by [`ranks`] and starts empty.
+async fn story(store: &dyn Store) {
+    the_watchlist(store).await;
+    bars_are_kept_exactly_and_once(store).await;
+    the_better_source_stays(store).await;
+    sources_that_disagree(store).await;
+    lesser_bars_are_replaced(store).await;
+    questions_for_bars(store).await;
+    many_bars_are_streamed_in_order(store).await;
+    what_was_refused_or_doubtful(store).await;
+    what_was_asked(store).await;
+    jobs_and_their_checkpoints(store).await;
+    a_batch_is_written_whole_or_not_at_all(store).await;
+    the_sum_of_it(store).await;
+}
+
+async fn the_watchlist(store: &dyn Store) {
+    assert_eq!(store.watchlist().await.unwrap(), None);
+    assert_eq!(store.instruments().await.unwrap(), []);
+    let apple = store.instrument(symbol("AAPL")).await.unwrap();
+    assert_eq!(apple, Instrument::listed(apple.id, symbol("AAPL")));
+    assert_eq!(store.instrument(symbol("AAPL")).await.unwrap(), apple, "it is made once");
+    let vodafone = store.instrument(symbol("VOD:XLON")).await.unwrap();
+    assert_eq!((&*vodafone.venue, vodafone.asset_class, &*vodafone.currency), ("XLON", AssetClass::Equity, "GBp"));
+    assert_eq!(store.watchlist().await.unwrap(), None, "an instrument is no list");
+
+    let coin = store.instrument(symbol("BTC-USD")).await.unwrap();
+    append(store, vec![bar(apple.id, 0, "best", 100.0)]).await;
+    store.set_watchlist(vec![vodafone.id, apple.id, coin.id]).await.unwrap();
+    assert_eq!(store.watchlist().await.unwrap(), Some(vec![vodafone.clone(), apple.clone(), coin.clone()]), "in its own order");
+    store.set_watchlist(vec![coin.id, vodafone.id]).await.unwrap();
+    assert_eq!(store.watchlist().await.unwrap(), Some(vec![coin.clone(), vodafone.clone()]));
+    let away = Instrument { active: false, ..apple.clone() };
+    assert_eq!(store.instruments().await.unwrap(), [away, coin.clone(), vodafone.clone()], "by symbol, and it stays");
+    assert_eq!(all_bars(store, apple.id).await.len(), 1, "with its history");
+    store.set_watchlist(vec![apple.id]).await.unwrap();
+    assert_eq!(store.watchlist().await.unwrap(), Some(vec![apple.clone()]), "it is active again");
+    store.set_watchlist(Vec::new()).await.unwrap();
+    assert_eq!(store.watchlist().await.unwrap(), Some(Vec::new()), "a list that was emptied is one");
+}
+
+async fn bars_are_kept_exactly_and_once(store: &dyn Store) {
+    let id = made(store, "MSFT").await;
+    let odd = Bar {
+        open: 0.1 + 0.2,
+        high: 1e300,
+        low: f64::MIN_POSITIVE,
+        close: 190.26,
+        volume: None,
+        vwap: Some(1.0 / 3.0),
+        n_trades: Some(u64::from(u32::MAX) + 1),
+        session: None,
+        source: Source::new("poor:sliver"),
+        origin: Origin::Import,
+        revision: 7,
+        quality: 0.3,
+        flags: BarFlags::GAP | BarFlags::SAMPLED,
+        ..bar(id, 1, "poor", 1.0)
+    };
+    let below = Bar { open: -37.63, low: -40.0, volume: Some(0.0), session: Some(SessionKind::Post), ..bar(id, 2, "best", 0.0) };
+    let batch = vec![below.clone(), odd.clone(), bar(id, 0, "best", 100.0)];
+    assert_eq!(append(store, batch.clone()).await, Ack { inserted: 3, ..Ack::default() });
+    let kept = [bar(id, 0, "best", 100.0), odd, below];
+    assert_eq!(all_bars(store, id).await, kept, "by time, to the last bit");
+    assert_eq!(append(store, batch).await, Ack { kept: 3, ..Ack::default() }, "again changes nothing");
+    assert_eq!(all_bars(store, id).await, kept);
+    assert_eq!(append(store, Vec::new()).await, Ack::default());
+    let twice = vec![bar(id, 3, "best", 1.0), bar(id, 3, "best", 1.0)];
+    assert_eq!(append(store, twice).await, Ack { inserted: 1, kept: 1, ..Ack::default() }, "also within one batch");
+}
+
+async fn the_better_source_stays(store: &dyn Store) {
+    let id = made(store, "NVDA").await;
+    let poor = Bar { volume: Some(7.0), vwap: Some(100.0), ..bar(id, 0, "poor", 100.0) };
+    let fair = Bar { volume: None, n_trades: None, ..bar(id, 0, "fair", 100.1) };
+    assert_eq!(append(store, vec![poor.clone()]).await.inserted, 1);
+    assert_eq!(append(store, vec![fair.clone()]).await, Ack { replaced: 1, ..Ack::default() });
+    assert_eq!(all_bars(store, id).await, [fair.clone()], "whole: nothing of the other is left");
+    assert_eq!(append(store, vec![poor]).await, Ack { kept: 1, ..Ack::default() });
+    assert_eq!(all_bars(store, id).await, [fair.clone()]);
+    let revised = Bar { revision: 1, close: 100.05, ..fair.clone() };
+    assert_eq!(append(store, vec![revised.clone()]).await.replaced, 1);
+    assert_eq!(append(store, vec![fair]).await.kept, 1, "an earlier revision is no news");
+    assert_eq!(all_bars(store, id).await, [revised]);
+}
+
+async fn sources_that_disagree(store: &dyn Store) {
+    let id = made(store, "SPY").await;
+    append(store, vec![bar(id, 0, "best", 100.0), bar(id, 1, "poor", 100.0), bar(id, 2, "best", 100.0)]).await;
+    let second = vec![bar(id, 0, "poor", 101.0), bar(id, 1, "best", 101.0), bar(id, 2, "poor", 100.1)];
+    let ack = append(store, second.clone()).await;
+    assert_eq!((ack.inserted, ack.replaced, ack.kept, ack.disagreements.len()), (0, 2, 1, 2));
+    let marked = |n: u32, price: f64| Bar { flags: BarFlags::MISMATCH, ..bar(id, n, "best", price) };
+    assert_eq!(all_bars(store, id).await, [marked(0, 100.0), marked(1, 101.0), bar(id, 2, "best", 100.0)]);
+    let query = RecordQuery { instruments: vec![id], ..RecordQuery::default() };
+    let rows = store.violations(query.clone()).await.unwrap();
+    let told: Vec<_> = rows.iter().map(|row| row.violation.clone()).collect();
+    assert_eq!(told, ack.disagreements, "what is told is what is written");
+    for row in &rows {
+        assert_eq!((row.violation.rule.as_str(), row.violation.severity, row.acknowledged), ("mismatch", Severity::Info, false));
+        assert!(row.violation.message.contains("best") && row.violation.message.contains("poor"), "{}", row.violation.message);
+    }
+    let again = append(store, second).await;
+    assert_eq!((again.kept, again.disagreements), (3, Vec::new()), "one thing wrong is told once");
+    assert_eq!(store.violations(query).await.unwrap(), rows);
+}
+
+async fn lesser_bars_are_replaced(store: &dyn Store) {
+    let id = made(store, "AMZN").await;
+    let with = |n: u32, source: &str, price: f64, flags: BarFlags| Bar { flags, ..bar(id, n, source, price) };
+    let history = |n: u32, source: &str, price: f64| Bar { origin: Origin::Backfill, ..bar(id, n, source, price) };
+    let lesser = vec![
+        with(0, "best", 100.0, BarFlags::PARTIAL),
+        with(1, "best", 100.0, BarFlags::SAMPLED),
+        with(2, "best", 100.0, BarFlags::ADJUSTED),
+        with(3, "best", 100.0, BarFlags::PARTIAL),
+    ];
+    assert_eq!(append(store, lesser.clone()).await.inserted, 4);
+    // Far apart, but not to be compared; the worse source wins because its bar is whole, raw and made of trades.
+    let whole = vec![history(0, "poor", 200.0), history(1, "poor", 200.0), history(2, "poor", 200.0), bar(id, 3, "best", 101.0)];
+    assert_eq!(append(store, whole.clone()).await, Ack { replaced: 4, ..Ack::default() });
+    assert_eq!(all_bars(store, id).await, whole);
+    assert_eq!(append(store, lesser).await, Ack { kept: 4, ..Ack::default() }, "and never the other way round");
+    assert_eq!(all_bars(store, id).await, whole);
+    let sampled = with(4, "best", 100.0, BarFlags::SAMPLED);
+    append(store, vec![sampled]).await;
+    append(store, vec![history(4, "best", 100.5)]).await;
+    let last = all_bars(store, id).await.pop().unwrap();
+    assert_eq!((last.close, last.origin, last.flags), (100.5, Origin::Backfill, BarFlags::empty()), "its own history replaces it too");
+}
+
+async fn questions_for_bars(store: &dyn Store) {
+    let (id, other) = (made(store, "JPM").await, made(store, "XOM").await);
+    let graded = |n: u32| Bar { quality: [1.0, 0.85, 0.84, 0.5, 0.49, 0.0][n as usize % 6], ..bar(id, n, "best", 100.0) };
+    let mut rows: Vec<Bar> = (0..12).map(graded).collect();
+    rows.push(Bar { interval: Interval::FiveMinutes, ..bar(id, 0, "best", 5.0) });
+    rows.push(bar(other, 0, "best", 7.0));
+    append(store, rows).await;
+    let all = BarQuery::all(id, Interval::OneMinute);
+    let table = [
+        (all, (0..12).collect::<Vec<u32>>()),
+        (BarQuery { from: minute(2), to: minute(5), ..all }, vec![2, 3, 4]),
+        (BarQuery { from: minute(2) + Duration::from_micros(1), to: minute(5) + Duration::from_micros(1), ..all }, vec![3, 4, 5]),
+        (BarQuery { from: minute(5), to: minute(5), ..all }, vec![]),
+        (BarQuery { min_quality: 0.85, ..all }, vec![0, 1, 6, 7]),
+        (BarQuery { min_quality: 0.5, ..all }, vec![0, 1, 2, 3, 6, 7, 8, 9]),
+        (BarQuery { newest: Some(3), ..all }, vec![9, 10, 11]),
+        (BarQuery { newest: Some(3), to: minute(9), min_quality: 0.5, ..all }, vec![6, 7, 8]),
+        (BarQuery { newest: Some(0), ..all }, vec![]),
+        (BarQuery { newest: Some(99), ..all }, (0..12).collect()),
+    ];
+    for (query, wanted) in table {
+        let found: Vec<_> = bars(store, query).await.iter().map(|bar| bar.open_time).collect();
+        assert_eq!(found, wanted.into_iter().map(minute).collect::<Vec<_>>(), "{query:?}");
+    }
+    let of = |instrument, interval| bars(store, BarQuery::all(instrument, interval));
+    assert_eq!(of(id, Interval::FiveMinutes).await.len(), 1);
+    assert_eq!((of(id, Interval::OneDay).await.len(), of(other, Interval::OneMinute).await.len()), (0, 1));
+}
+
+async fn many_bars_are_streamed_in_order(store: &dyn Store) {
+    let id = made(store, "ETH-USD").await;
+    let rows: Vec<Bar> = (0..10_000).map(|n| bar(id, n, "best", f64::from(n + 1))).collect();
+    let mut mixed = rows.clone();
+    fastrand::Rng::with_seed(7).shuffle(&mut mixed);
+    assert_eq!(append(store, mixed).await.inserted, 10_000);
+    let query = BarQuery::all(id, Interval::OneMinute);
+    let chunks: Vec<Vec<Bar>> = store.bars(query).try_collect().await.unwrap();
+    assert!(chunks.len() > 1, "a year of minutes does not come at once");
+    assert_eq!(chunks.concat(), rows);
+    // Somebody who has seen enough keeps nobody from reading on.
+    for _ in 0..4 {
+        let mut stream = store.bars(query);
+        assert_eq!(stream.next().await.expect("a chunk").unwrap()[0], rows[0]);
+    }
+    assert_eq!(all_bars(store, id).await.len(), 10_000);
+}
+
+async fn what_was_refused_or_doubtful(store: &dyn Store) {
+    let (id, other) = (made(store, "SOL-USD").await, made(store, "EUR/USD").await);
+    let refused = |instrument: InstrumentId, n: u32, interval: Option<Interval>| Quarantined {
+        received_at: minute(n),
+        source: Source::new("poor"),
+        instrument,
+        interval,
+        open_time: interval.map(|_| minute(n + 1)),
+        reasons: vec!["high_below_body".to_owned(), "off_grid".to_owned()],
+        payload: r#"{"high":"NaN","note":"|\u0000'; --","ä":1}"#.to_owned(),
+    };
+    let doubtful = |instrument: InstrumentId, n: u32, rule: &str| Violation {
+        time: minute(n),
+        instrument,
+        interval: Interval::OneHour,
+        open_time: minute(n),
+        source: Source::new("fair"),
+        rule: rule.to_owned(),
+        severity: Severity::Warning,
+        message: "volume 7 is 0.1 % of the median".to_owned(),
+    };
+    let quarantine = vec![refused(id, 2, Some(Interval::OneMinute)), refused(other, 1, None), refused(id, 0, Some(Interval::OneDay))];
+    let violations = vec![doubtful(id, 2, "jump"), doubtful(other, 1, "jump"), doubtful(id, 0, "jump"), doubtful(id, 0, "volume_spike")];
+    let batch = Batch { quarantine: quarantine.clone(), violations: violations.clone(), at: minute(9), ..Batch::default() };
+    assert_eq!(store.append(batch).await.unwrap(), Ack { quarantined: 3, ..Ack::default() });
+
+    let of = |instruments: &[InstrumentId], from: Option<u32>, to: Option<u32>| RecordQuery {
+        instruments: instruments.to_vec(),
+        from: from.map(minute),
+        to: to.map(minute),
+    };
+    // Oldest first; the range is half-open.
+    let table: [(RecordQuery, &[usize], &[usize]); 5] = [
+        (of(&[id, other], None, None), &[2, 1, 0], &[2, 3, 1, 0]),
+        (of(&[id], None, None), &[2, 0], &[2, 3, 0]),
+        (of(&[id, other], Some(1), Some(2)), &[1], &[1]),
+        (of(&[id], Some(1), None), &[0], &[0]),
+        (of(&[other], Some(2), None), &[], &[]),
+    ];
+    for (query, kept, told) in table {
+        let wanted: Vec<_> = kept.iter().map(|n| quarantine[*n].clone()).collect();
+        assert_eq!(store.quarantine(query.clone()).await.unwrap(), wanted, "{query:?}");
+        let wanted: Vec<_> = told.iter().map(|n| ViolationRow { violation: violations[*n].clone(), acknowledged: false }).collect();
+        assert_eq!(store.violations(query.clone()).await.unwrap(), wanted, "{query:?}");
+    }
+    let later = Violation { time: minute(8), message: "seen again".to_owned(), ..violations[0].clone() };
+    store.append(Batch { violations: vec![later], ..Batch::default() }).await.unwrap();
+    let rows = store.violations(of(&[id], None, None)).await.unwrap();
+    assert_eq!((rows.len(), rows.iter().any(|row| row.violation.message == "seen again")), (3, false), "a violation is told once");
+}
+
+async fn what_was_asked(store: &dyn Store) {
+    let id = made(store, "CHF-USD").await;
+    let asked = |from: u32, to: u32, source: &str, state: CoverageState| Coverage {
+        instrument: id,
+        interval: Interval::OneMinute,
+        source: Source::new(source),
+        from: minute(from),
+        to: minute(to),
+        state,
+        asked_at: minute(100),
+    };
+    let rows = vec![
+        asked(0, 10, "best", CoverageState::Present),
+        asked(10, 20, "best", CoverageState::EmptySaidSource),
+        asked(30, 40, "poor", CoverageState::Failed),
+    ];
+    let day = Coverage { interval: Interval::OneDay, ..rows[0].clone() };
+    let write = |coverage: Vec<Coverage>| store.append(Batch { coverage, ..Batch::default() });
+    write(rows.iter().cloned().chain([day.clone()]).collect()).await.unwrap();
+    let all = BarQuery::all(id, Interval::OneMinute);
+    assert_eq!(store.coverage(all).await.unwrap(), rows);
+    assert_eq!(store.coverage(BarQuery::all(id, Interval::OneDay)).await.unwrap(), [day]);
+    let touching = BarQuery { from: minute(10), to: minute(30), ..all };
+    assert_eq!(store.coverage(touching).await.unwrap(), rows[1..2], "half-open on both sides");
+    let again = Coverage { asked_at: minute(200), ..asked(30, 45, "poor", CoverageState::Present) };
+    write(vec![again.clone()]).await.unwrap();
+    assert_eq!(store.coverage(all).await.unwrap(), [rows[0].clone(), rows[1].clone(), again], "the last answer stands");
+}
+
+fn job(text: &str) -> JobRecord {
+    JobRecord {
+        id: 0,
+        kind: "backfill".to_owned(),
+        symbol: Some(symbol(text)),
+        interval: Some(Interval::OneMinute),
+        from: Some(minute(0)),
+        to: Some(minute(10)),
+        source: Some("best".to_owned()),
+        state: JobState::Queued,
+        done: 0,
+        total: 4,
+        rows: 0,
+        attempts: 0,
+        error: None,
+        created_at: minute(0),
+        updated_at: minute(0),
+    }
+}
+
+async fn jobs_and_their_checkpoints(store: &dyn Store) {
+    assert_eq!(store.jobs(JobQuery::All).await.unwrap(), []);
+    let bare = JobRecord { symbol: None, interval: None, from: None, to: None, source: None, ..job("AAPL") };
+    let (first, second) = (store.save_job(job("AAPL")).await.unwrap(), store.save_job(bare.clone()).await.unwrap());
+    assert!(first != 0 && second != 0 && first != second);
+    let (saved, bare) = (JobRecord { id: first, ..job("AAPL") }, JobRecord { id: second, ..bare });
+    assert_eq!(store.jobs(JobQuery::All).await.unwrap(), [saved.clone(), bare.clone()]);
+
+    let id = made(store, "BRK.B").await;
+    let (state, error) = (JobState::Running, Some("it was slow".to_owned()));
+    let further = JobRecord { state, done: 1, total: 9, rows: 2, attempts: 3, error, updated_at: minute(5), ..saved };
+    let rows = vec![bar(id, 0, "best", 1.0), bar(id, 1, "best", 2.0)];
+    store.append(Batch { checkpoint: Some(further.clone()), ..of_bars(rows.clone()) }).await.unwrap();
+    assert_eq!(store.jobs(JobQuery::All).await.unwrap(), [further.clone(), bare.clone()]);
+    assert_eq!(all_bars(store, id).await, rows);
+    let done = JobRecord { state: JobState::Done, error: None, ..further };
+    assert_eq!(store.save_job(done.clone()).await.unwrap(), first);
+    assert_eq!(store.jobs(JobQuery::All).await.unwrap(), [done, bare.clone()]);
+    assert_eq!(store.jobs(JobQuery::Open).await.unwrap(), [bare.clone()], "what waits or is at work");
+    for state in JobState::ALL {
+        store.save_job(JobRecord { state, ..bare.clone() }).await.unwrap();
+        assert_eq!(store.jobs(JobQuery::Open).await.unwrap().is_empty(), state.is_over(), "{state:?}");
+    }
+}
+
+async fn a_batch_is_written_whole_or_not_at_all(store: &dyn Store) {
+    let id = made(store, "AVAX-USD").await;
+    let before = (store.jobs(JobQuery::All).await.unwrap(), store.status().await.unwrap());
+    let checkpoint = JobRecord { id: before.0[0].id, rows: 999, ..job("AAPL") };
+    // The last row belongs to nobody.
+    let rows = vec![bar(id, 0, "best", 1.0), bar(InstrumentId(987_654), 0, "best", 1.0)];
+    let failed = store.append(Batch { checkpoint: Some(checkpoint), ..of_bars(rows) }).await;
+    assert!(matches!(failed, Err(StoreError::Engine { doing: "write", .. })), "{failed:?}");
+    assert_eq!(all_bars(store, id).await, []);
+    let after = (store.jobs(JobQuery::All).await.unwrap(), store.status().await.unwrap());
+    assert_eq!((after.0, after.1.bars), (before.0, before.1.bars));
+    assert_eq!(append(store, vec![bar(id, 0, "best", 1.0)]).await.inserted, 1, "and the next one is written");
+}
+
+async fn the_sum_of_it(store: &dyn Store) {
+    let status = store.status().await.unwrap();
+    let everything = RecordQuery::default();
+    assert!(status.schema >= 1);
+    assert_eq!(status.bars, status.symbols.iter().map(|symbol| symbol.bars).sum::<u64>());
+    assert_eq!(status.quarantined, store.quarantine(everything.clone()).await.unwrap().len() as u64);
+    assert_eq!(status.violations, store.violations(everything).await.unwrap().len() as u64);
+    assert_eq!((status.quarantined, status.violations), (3, 6));
+    let of: Vec<_> = status.symbols.iter().filter(|row| row.symbol == symbol("JPM")).cloned().collect();
+    let (symbol, first) = (symbol("JPM"), minute(0));
+    let minutes =
+        SymbolStatus { symbol: symbol.clone(), interval: Interval::OneMinute, bars: 12, first, last: minute(11), validated: 4.0 / 12.0 };
+    assert_eq!(of, [minutes, SymbolStatus { symbol, interval: Interval::FiveMinutes, bars: 1, first, last: first, validated: 1.0 }]);
+    let (size, named) = (store.size().await.unwrap(), store.name());
+    assert!(size == status.size && size > 500_000, "10,000 bars in {size} bytes");
+    assert!(named.starts_with("sqlite:") || named.starts_with("postgres"), "{named}");
+    assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_story_on_sqlite() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("deep/er/story.db");
+    let store = Sqlite::open(&path, Creation::IfEmpty, ranks()).unwrap();
+    story(&store).await;
+    let (jobs, status) = (store.jobs(JobQuery::All).await.unwrap(), store.status().await.unwrap());
+    drop(store);
+    let again = Sqlite::open(&path, Creation::Never, ranks()).unwrap();
+    assert_eq!((again.jobs(JobQuery::All).await.unwrap(), again.status().await.unwrap()), (jobs, status), "it is all there the next time");
+}
+
+// ── the order of arrival ──
+
+/// Minute, source, what it says of the price in percent, and what kind of bar it is.
+type Opinion = (u32, &'static str, i8, BarFlags);
+
+fn opinions() -> impl Strategy<Value = Vec<Opinion>> {
+    let kinds = vec![BarFlags::empty(), BarFlags::empty(), BarFlags::PARTIAL, BarFlags::SAMPLED, BarFlags::ADJUSTED];
+    let one = prop::option::weighted(0.8, (-1_i8..=1, prop::sample::select(kinds)));
+    prop::collection::vec(one, 15).prop_map(|grid| {
+        let said = |(place, said): (u32, Option<(i8, BarFlags)>)| {
+            let (percent, flags) = said?;
+            Some((place / 3, ["best", "fair", "poor"][place as usize % 3], percent, flags))
+        };
+        (0_u32..).zip(grid).filter_map(said).collect()
+    })
+}
+
+/// The table after these opinions came in this order, so many at once.
+async fn after(opinions: &[Opinion], at_once: usize) -> Vec<Bar> {
+    let folder = TempDir::new().unwrap();
+    let store = Sqlite::open(&folder.path().join("order.db"), Creation::IfEmpty, ranks()).unwrap();
+    let id = made(&store, "BTC-USD").await;
+    for batch in opinions.chunks(at_once) {
+        let rows =
+            batch.iter().map(|(n, source, percent, flags)| Bar { flags: *flags, ..bar(id, *n, source, 100.0 + f64::from(*percent)) });
+        append(&store, rows.collect()).await;
+    }
+    all_bars(&store, id).await
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn it_does_not_matter_in_which_order_sources_are_heard(
+        (told, shuffled) in opinions().prop_flat_map(|told| (Just(told.clone()), Just(told).prop_shuffle())),
+        at_once in 1_usize..8,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (one, other) = runtime.block_on(async { (after(&told, 100).await, after(&shuffled, at_once).await) });
+        let minutes = told.iter().map(|(n, ..)| *n).collect::<std::collections::BTreeSet<_>>();
+        prop_assert_eq!(one.len(), minutes.len());
+        prop_assert_eq!(one, other);
+    }
+}
+
+// ── opening a file ──
+
+/// Waits until nobody has the file open, and folds its log into it: then it is one file that nobody changes.
+fn settle(path: &Path) {
+    let began = Instant::now();
+    loop {
+        let connection = Connection::open(path).unwrap();
+        let mode = connection.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get::<_, String>(0));
+        if matches!(&mode, Ok(mode) if mode == "delete") {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "somebody still has {}: {mode:?}", path.display());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A store with nothing in it, that nobody has open.
+fn empty_store(path: &Path) {
+    drop(Sqlite::open(path, Creation::IfEmpty, ranks()).unwrap());
+    settle(path);
+}
+
+/// Opening fails, and not a byte of the file has changed.
+#[track_caller]
+fn refused(path: &Path, creation: Creation) -> StoreError {
+    let before = fs::read(path).unwrap();
+    let error = Sqlite::open(path, creation, ranks()).expect_err("it is not ours to open");
+    assert!(fs::read(path).unwrap() == before, "{} was changed", path.display());
+    let sentence = error.to_string();
+    assert!(sentence.contains(&path.display().to_string()), "{sentence}");
+    error
+}
+
+#[test]
+fn a_store_that_is_not_there_is_made_or_missed() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("new.db");
+    let error = Sqlite::open(&path, Creation::Never, ranks()).expect_err("there is none");
+    assert!(matches!(error, StoreError::Missing(_)) && error.to_string().contains("openbell db init"), "{error}");
+    assert!(!path.exists(), "asking made it");
+    fs::write(&path, "").unwrap();
+    assert!(matches!(refused(&path, Creation::Never), StoreError::Missing(_)));
+    Sqlite::open(&path, Creation::IfEmpty, ranks()).expect("an empty file gets our tables");
+    Sqlite::open(&path, Creation::Never, ranks()).expect("and then it is a store");
+}
+
+#[test]
+fn what_is_no_database_is_left_as_it_is() {
+    let folder = TempDir::new().unwrap();
+    let mut dice = fastrand::Rng::with_seed(7);
+    for size in [20, 100, 512, 4_096, 100_000] {
+        let path = folder.path().join(format!("{size}.db"));
+        let noise: Vec<u8> = (0..size).map(|_| dice.u8(..)).collect();
+        fs::write(&path, &noise).unwrap();
+        for creation in [Creation::Never, Creation::IfEmpty, Creation::Always] {
+            let error = refused(&path, creation);
+            assert!(matches!(error, StoreError::NotADatabase(_)), "{size} {creation:?}: {error}");
+        }
+        let mut headed = b"SQLite format 3\0".to_vec();
+        headed.extend(noise);
+        fs::write(&path, headed).unwrap();
+        refused(&path, Creation::Always);
+    }
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_left_as_it_is() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("newer.db");
+    empty_store(&path);
+    let connection = Connection::open(&path).unwrap();
+    assert!(connection.execute("UPDATE refinery_schema_history SET version = version + 41", []).unwrap() >= 1);
+    drop(connection);
+    for creation in [Creation::Never, Creation::IfEmpty, Creation::Always] {
+        let error = refused(&path, creation);
+        assert!(matches!(error, StoreError::Newer { found, known, .. } if found == known + 41), "{error}");
+    }
+}
+
+#[test]
+fn tables_of_another_program_are_not_joined_unless_asked() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("theirs.db");
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch("CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('mine');").unwrap();
+    drop(connection);
+    for creation in [Creation::Never, Creation::IfEmpty] {
+        let error = refused(&path, creation);
+        assert!(matches!(error, StoreError::Foreign(_)) && error.to_string().contains("openbell db init"), "{error}");
+    }
+    drop(Sqlite::open(&path, Creation::Always, ranks()).expect("asked, ours are made beside them"));
+    settle(&path);
+    let connection = Connection::open(&path).unwrap();
+    let note: String = connection.query_row("SELECT text FROM notes", [], |row| row.get(0)).unwrap();
+    assert_eq!(note, "mine");
+    drop(connection);
+    drop(Sqlite::open(&path, Creation::IfEmpty, ranks()).expect("now it holds ours"));
+}
+
+/// Takes back what was done to a file or a folder, so that it can be thrown away.
+struct Undo(&'static str, Vec<String>);
+
+impl Drop for Undo {
+    fn drop(&mut self) {
+        let _ = Command::new(self.0).args(&self.1).status();
+    }
+}
+
+fn runs(program: &str, arguments: &[&str]) -> bool {
+    Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_called_read_only() {
+    let folder = TempDir::new().unwrap();
+    for mode in ["DELETE", "WAL"] {
+        let path = folder.path().join(format!("{mode}.db"));
+        let text = path.display().to_string();
+        empty_store(&path);
+        Connection::open(&path).unwrap().pragma_update(None, "journal_mode", mode).unwrap();
+        let mut permissions = fs::metadata(&path).unwrap().permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(&path, permissions).unwrap();
+        // For root a mode is no obstacle; an attribute is.
+        let can_write = || fs::OpenOptions::new().append(true).open(&path).is_ok();
+        let _undo = (can_write() && runs("chattr", &["+i", &text])).then(|| Undo("chattr", vec!["-i".to_owned(), text.clone()]));
+        if can_write() {
+            println!("left out: {mode}: this user can write every file, and chattr +i does not work here");
+            continue;
+        }
+        let error = refused(&path, Creation::IfEmpty);
+        assert!(matches!(error, StoreError::ReadOnly(_)), "{mode}: {error}");
+    }
+}
+
+/// Each wait takes the five seconds that a store waits for another program, so both are in one test, side by side.
+#[test]
+fn a_file_that_another_program_holds_is_called_locked_and_taken_again_when_it_is_free() {
+    let folder = TempDir::new().unwrap();
+    let (held, busy) = (folder.path().join("held.db"), folder.path().join("busy.db"));
+    empty_store(&held);
+    let holder = Connection::open(&held).unwrap();
+    holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let opening = std::thread::spawn({
+        let held = held.clone();
+        move || Sqlite::open(&held, Creation::IfEmpty, ranks())
+    });
+
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let store = Sqlite::open(&busy, Creation::IfEmpty, ranks()).unwrap();
+    let id = runtime.block_on(made(&store, "BTC-USD"));
+    let writer = Connection::open(&busy).unwrap();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let began = Instant::now();
+    let refused = runtime.block_on(store.append(of_bars(vec![bar(id, 0, "best", 1.0)])));
+    let waited = began.elapsed();
+    let error = refused.expect_err("another program writes");
+    assert!(matches!(error, StoreError::Locked(_)), "{error}");
+    assert!(error.to_string().ends_with("is locked by another program"), "{error}");
+    assert!((Duration::from_secs(4)..Duration::from_secs(15)).contains(&waited), "it waits for a while, and not for ever: {waited:?}");
+    assert_eq!(runtime.block_on(all_bars(&store, id)), [], "readers never wait");
+    writer.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(runtime.block_on(append(&store, vec![bar(id, 0, "best", 1.0)])).inserted, 1);
+
+    let error = opening.join().unwrap().expect_err("another program has it");
+    assert!(matches!(error, StoreError::Locked(_)) && error.to_string().contains(&held.display().to_string()), "{error}");
+    holder.execute_batch("ROLLBACK").unwrap();
+    drop(holder);
+    Sqlite::open(&held, Creation::Never, ranks()).expect("it is free");
+}
+
+// ── a disk that is full ──
+
+/// Takes what room is left.
+fn fill(path: &Path) {
+    let mut file = fs::File::create(path).unwrap();
+    for size in [65_536, 4_096, 1] {
+        while std::io::Write::write_all(&mut file, &vec![b'x'; size]).is_ok() {}
+    }
+}
+
+/// The writer's next word that is as wanted.
+async fn until(events: &mut tokio::sync::mpsc::Receiver<WriterEvent>, wanted: impl Fn(&WriterView) -> bool) -> WriterView {
+    let limit = Duration::from_secs(60);
+    let word = async {
+        loop {
+            if let WriterEvent::State(view) = events.recv().await.expect("the writer lives")
+                && wanted(&view)
+            {
+                return view;
+            }
+        }
+    };
+    tokio::time::timeout(limit, word).await.expect("the writer tells of it")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_wait_while_the_disk_is_full_and_none_is_lost() {
+    let folder = TempDir::new().unwrap();
+    let disk = folder.path().join("disk");
+    fs::create_dir(&disk).unwrap();
+    let text = disk.display().to_string();
+    if !runs("mount", &["-t", "tmpfs", "-o", "size=2m", "tmpfs", &text]) {
+        println!("left out: a disk that is full: no small file system can be mounted here");
+        return;
+    }
+    let _undo = Undo("umount", vec!["--lazy".to_owned(), text]);
+    let store = Arc::new(Sqlite::open(&disk.join("full.db"), Creation::IfEmpty, ranks()).unwrap());
+    let id = made(&*store, "BTC-USD").await;
+    // A second of its time is a twentieth of ours: it tries again soon.
+    let clock = Clock::scaled(minute(10_000), 20.0);
+    let (tasks, (sender, mut events)) = (Tasks::new(clock.clone()), tokio::sync::mpsc::channel(4_096));
+    let as_store: Arc<dyn Store> = store.clone();
+    let writer = Writer::start(as_store, clock, &tasks, sender);
+    let rows: Vec<Bar> = (0..3_000).map(|n| bar(id, n, "best", f64::from(n + 1))).collect();
+
+    fill(&disk.join("filler"));
+    for batch in rows[..2_000].chunks(500) {
+        writer.offer(of_bars(batch.to_vec()));
+    }
+    let view = until(&mut events, |view| view.attempt >= 2).await;
+    let error = view.error.expect("it says what is wrong");
+    assert_eq!(error, format!("the disk of {} is full", disk.join("full.db").display()));
+    assert!(view.next_try.is_some_and(|next| next > minute(10_000)), "{:?}", view.next_try);
+    assert_eq!((view.written, view.queued, view.dropped, view.last_commit), (0, 2_000, 0, None));
+    assert_eq!(all_bars(&*store, id).await, [], "what is there can still be read");
+    writer.offer(of_bars(rows[2_000..].to_vec()));
+
+    fs::remove_file(disk.join("filler")).unwrap();
+    let view = until(&mut events, |view| view.written == 3_000).await;
+    assert_eq!((view.error, view.attempt, view.next_try, view.queued, view.dropped), (None, 0, None, 0, 0));
+    assert!(view.last_commit.is_some());
+    assert_eq!(all_bars(&*store, id).await, rows, "each once, and all of them");
+    assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
+    drop(writer);
+    assert!(tasks.stop(Duration::from_secs(60)).await, "it ends by itself");
+}
