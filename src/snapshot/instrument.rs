@@ -18,6 +18,8 @@ pub struct InstrumentView {
     /// The price that the change is counted from: the previous regular close; for crypto, 24 hours ago.
     pub reference: Option<f64>,
     pub quote: Quote,
+    /// The source's time of the quote.
+    pub quoted: Option<Timestamp>,
     /// Since the session's start; over 24 hours for crypto.
     pub volume: Option<f64>,
     pub day_open: Option<f64>,
@@ -51,6 +53,7 @@ impl InstrumentView {
             last: None,
             reference: None,
             quote: Quote::default(),
+            quoted: None,
             volume: None,
             day_open: None,
             day_high: None,
@@ -89,7 +92,7 @@ impl InstrumentView {
         let known = match &event.kind {
             EventKind::Trade(trade) => self.fold_trade(event, trade),
             EventKind::Last(last) => self.fold_last(event, last),
-            EventKind::Quote(quote) => self.fold_quote(quote),
+            EventKind::Quote(quote) => self.fold_quote(event.ts_event, quote),
             EventKind::Bar(bar) => self.fold_price(bar.close, bar.open_time + bar.interval.duration(), event.ts_recv),
             EventKind::Heartbeat { .. } => false,
         };
@@ -118,7 +121,12 @@ impl InstrumentView {
         self.fold_price(last.price, event.ts_event, event.ts_recv)
     }
 
-    fn fold_quote(&mut self, quote: &Quote) -> bool {
+    /// A quote that is older than the shown one, told late by a poll, says nothing.
+    fn fold_quote(&mut self, ts_event: Timestamp, quote: &Quote) -> bool {
+        if self.quoted.is_some_and(|shown| ts_event < shown) {
+            return false;
+        }
+        self.quoted = Some(ts_event);
         let Quote { bid, bid_size, ask, ask_size } = quote.clone();
         self.quote = Quote {
             bid: bid.or(self.quote.bid),

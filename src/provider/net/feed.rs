@@ -178,6 +178,7 @@ impl Feed {
         }
         self.view.symbols = wanted.len();
         line.subscribed = wanted;
+        self.publish().await;
         Ok(())
     }
 
