@@ -137,7 +137,7 @@ impl Home {
     }
 
     fn start(&self) -> Recorder {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_openbell"));
+        let mut command = Command::new(std::env::var("OPENBELL_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_openbell").to_owned()));
         command.args(["run", "--config"]).arg(self.path("config.toml"));
         command.arg("--store").arg(format!("sqlite:{}", self.beside_store("").display()));
         command.env_clear().env("HOME", self.0.path()).current_dir(self.0.path());
