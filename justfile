@@ -37,4 +37,4 @@ measure:
 # The generated files: config example, key table, the README's picture.
 generate:
     cargo run -- config example > config.example.toml
-    cargo run -- screen --demo --size 160x44 --after 32s --format svg > assets/screen.svg
+    cargo run -- screen --demo --size 160x44 --after 22s --format svg > assets/screen.svg

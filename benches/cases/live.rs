@@ -22,7 +22,7 @@ pub fn trades_to_bars(size: Size) -> Case {
     let run = move || {
         let mut live = Live::new(Arc::clone(&calendars));
         let feed = live.add_feed(FeedFacts { source: Source::new("alpaca:sip"), trades: true, delay: openbell::market::Delay::RealTime });
-        live.set_routes(feed, routes());
+        live.set_routes(feed, routes(), Timestamp::MIN);
         let (mut events, mut queue) = (events(), Vec::with_capacity(INSTRUMENTS * 8));
         let ran = timed(|| {
             let seen: u64 = (0..seconds).map(|second| one_second(&mut live, feed, second, &mut events, &mut queue)).sum();

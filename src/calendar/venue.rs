@@ -101,6 +101,11 @@ impl Calendar {
         Ok(around.into_iter().filter_map(|date| self.day(date).ok()).find(|day| day.holds(t)).unwrap_or(today))
     }
 
+    /// Whether a session is open; cheaper than [`at`](Self::at), which also looks ahead.
+    pub fn is_trading(&self, t: Timestamp) -> Result<bool, NotKnown> {
+        Ok(self.day_at(t)?.part_at(t).is_some())
+    }
+
     /// The trade date of an instant: the day whose hours hold it, else the next open day.
     pub fn session_date(&self, t: Timestamp) -> Result<Date, NotKnown> {
         let day = self.day_at(t)?;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, stderr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -13,8 +14,8 @@ use crate::cli::exit::{Done, Usage};
 use crate::cli::monitor::stop;
 use crate::cli::select::{RangeArgs, interval, symbol};
 use crate::cli::session::{Globals, Session, block_on};
-use crate::engine::{Duty, history_route, new_record, open_providers};
-use crate::host::{LockError, shutdown_signal};
+use crate::engine::{Duty, Engine, EngineHandle, history_route, new_record, open_providers};
+use crate::host::{EngineLock, LockError, LogRing, shutdown_signal};
 use crate::market::{Interval, Symbol, Timestamp};
 use crate::request::{BackfillAsk, days_back};
 use crate::snapshot::JobState;
@@ -50,11 +51,6 @@ pub(crate) fn run(globals: &Globals, args: &BackfillArgs) -> Result<Done> {
         return Err(Usage("say how far back: --days N, or --from".to_owned()).into());
     }
     let records = records(&session, args)?;
-    let lock = match session.lock() {
-        Ok(lock) => Some(lock),
-        Err(error) if matches!(error.downcast_ref(), Some(LockError::Held { .. })) => None,
-        Err(error) => return Err(error),
-    };
     let store = session.open_store(Creation::IfEmpty)?;
     let (log, _sink) = session.start_log(&session.clock)?;
     block_on(async {
@@ -62,25 +58,65 @@ pub(crate) fn run(globals: &Globals, args: &BackfillArgs) -> Result<Done> {
         for record in records {
             ids.push(store.save_job(record).await.context("queue the work")?);
         }
-        let engine = if lock.is_some() {
-            Some(session.start_engine(store.clone(), log, Duty::Work).await?)
-        } else {
-            eprintln!("openbell: a running engine does the work");
-            None
-        };
+        let mut work = Work { session: &session, store, log, ours: None, told: false };
         let done = tokio::select! {
-            done = follow(&session, &*store, &ids) => done,
+            done = work.follow(&ids) => done,
             signal = shutdown_signal() => {
                 signal?;
                 eprintln!("openbell: stopped; the same command goes on where this one was");
                 Ok(Done::No)
             }
         };
-        if let Some((engine, ..)) = engine {
+        if let Some((engine, ..)) = work.ours {
             stop(engine).await;
         }
         done
     })
+}
+
+/// Jobs that are followed, and the engine that works on them when nobody else does.
+struct Work<'a> {
+    session: &'a Session,
+    store: Arc<dyn Store>,
+    log: LogRing,
+    ours: Option<(Engine, EngineHandle, EngineLock)>,
+    told: bool,
+}
+
+impl Work<'_> {
+    /// Shows the jobs' rows until all are over.
+    async fn follow(&mut self, ids: &[i64]) -> Result<Done> {
+        let mut show = Show::new();
+        loop {
+            // Whoever worked may have ended in the meantime.
+            self.work_unless_somebody_does().await?;
+            let jobs: Vec<_> = self.store.jobs(JobQuery::All).await?.into_iter().filter(|job| ids.contains(&job.id)).collect();
+            for job in &jobs {
+                show.job(job);
+            }
+            if jobs.iter().all(|job| job.state.is_over()) {
+                let failed = jobs.iter().any(|job| job.state != JobState::Done);
+                return Ok(if failed { Done::No } else { Done::Yes });
+            }
+            self.session.clock.sleep(LOOK).await;
+        }
+    }
+
+    async fn work_unless_somebody_does(&mut self) -> Result<()> {
+        if self.ours.is_some() {
+            return Ok(());
+        }
+        match self.session.lock() {
+            Ok(lock) => {
+                let (engine, handle, _) = self.session.start_engine(Arc::clone(&self.store), self.log.clone(), Duty::Work).await?;
+                self.ours = Some((engine, handle, lock));
+            }
+            Err(error) if !matches!(error.downcast_ref(), Some(LockError::Held { .. })) => return Err(error),
+            Err(_) if !std::mem::replace(&mut self.told, true) => eprintln!("openbell: a running engine does the work"),
+            Err(_) => {}
+        }
+        Ok(())
+    }
 }
 
 /// One job for each symbol; what cannot be had is told before anything starts.
@@ -101,22 +137,6 @@ fn records(session: &Session, args: &BackfillArgs) -> Result<Vec<JobRecord>> {
         records.push(new_record(&ask, symbol, opened.spec.name, now));
     }
     Ok(records)
-}
-
-/// Shows the jobs' rows until all are over.
-async fn follow(session: &Session, store: &dyn Store, ids: &[i64]) -> Result<Done> {
-    let mut show = Show::new();
-    loop {
-        let jobs: Vec<_> = store.jobs(JobQuery::All).await?.into_iter().filter(|job| ids.contains(&job.id)).collect();
-        for job in &jobs {
-            show.job(job);
-        }
-        if jobs.iter().all(|job| job.state.is_over()) {
-            let failed = jobs.iter().any(|job| job.state != JobState::Done);
-            return Ok(if failed { Done::No } else { Done::Yes });
-        }
-        session.clock.sleep(LOOK).await;
-    }
 }
 
 /// Bars on a terminal, lines elsewhere.

@@ -1,5 +1,7 @@
 //! `openbell bars`: print stored bars.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use clap::Args;
 
@@ -31,6 +33,8 @@ pub(crate) struct BarsArgs {
     #[command(flatten)]
     format: FormatArg,
 }
+
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 /// Prints the bars in the order of the symbols, then by time.
 pub(crate) fn run(globals: &Globals, args: &BarsArgs) -> Result<Done> {
@@ -65,7 +69,8 @@ async fn of_instrument(store: &dyn Store, instrument: &Instrument, args: &BarsAr
     let Some(calendar) = calendars.get(&instrument.venue) else { return Ok(stored) };
     // The longest of the shorter ones is the least work.
     for shorter in Interval::ALL.into_iter().rev().filter(|shorter| *shorter < args.interval) {
-        let bars = load(store, BarQuery { from: Timestamp::MIN, to: Timestamp::MAX, ..query(shorter) }).await?;
+        // A week more on both sides: a longer bar begins before its range, and days are labels.
+        let bars = load(store, BarQuery { from: from - WEEK, to: to + WEEK, ..query(shorter) }).await?;
         if !bars.is_empty() {
             let built = resample(calendar, &bars, args.interval).into_iter();
             return Ok(built.filter(|bar| from <= bar.open_time && bar.open_time < to).collect());

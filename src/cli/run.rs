@@ -1,6 +1,6 @@
 //! `openbell run`: the engine without a screen, in the foreground.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use crate::cli::exit::Done;
 use crate::cli::monitor::stop;
@@ -24,7 +24,10 @@ pub(crate) fn run(globals: &Globals) -> Result<Done> {
         let ended = loop {
             tokio::select! {
                 signal = &mut signal => break signal,
-                Some(event) = handle.events.recv() => tell(&event),
+                event = handle.events.recv() => match event {
+                    Some(event) => tell(&event),
+                    None => break Err(anyhow!("the engine ended; the log says why")),
+                },
             }
         };
         eprintln!("openbell: ending");

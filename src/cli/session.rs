@@ -166,7 +166,7 @@ fn store_url(globals: &Globals, environment: &BTreeMap<String, String>, config: 
 }
 
 /// How long the end of an engine may take before the program ends all the same.
-pub(crate) const GOODBYE: Duration = Duration::from_secs(15);
+pub(crate) const GOODBYE: Duration = Duration::from_secs(25);
 
 /// Runs a command that waits for things.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {

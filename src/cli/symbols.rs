@@ -7,7 +7,7 @@ use crate::cli::exit::Done;
 use crate::cli::output::{FormatArg, Rows};
 use crate::cli::select::symbol;
 use crate::cli::session::{Globals, Session, block_on};
-use crate::engine::{open_providers, route};
+use crate::engine::{Duty, open_providers, route, watchlist};
 use crate::export::Value;
 use crate::market::{Instrument, Symbol};
 use crate::store::{Creation, Store};
@@ -67,11 +67,8 @@ async fn list(store: &dyn Store, format: FormatArg) -> Result<Done> {
 async fn add(session: &Session, store: &dyn Store, symbols: &[Symbol]) -> Result<Done> {
     let providers = open_providers(&session.config, &session.clock);
     let mut done = Done::Yes;
-    let mut list = match store.watchlist().await? {
-        Some(list) => list,
-        // A new store starts with the list of the config, whoever comes first.
-        None => first_list(session, store).await?,
-    };
+    // A new store starts with the list of the config, whoever comes first.
+    let mut list = watchlist(store, &session.first_symbols()?, Duty::Record).await?;
     for symbol in symbols {
         if route(&providers, symbol).is_none() {
             eprintln!("openbell: no enabled source has {symbol}");
@@ -85,14 +82,6 @@ async fn add(session: &Session, store: &dyn Store, symbols: &[Symbol]) -> Result
     }
     store.set_watchlist(list.iter().map(|instrument| instrument.id).collect()).await?;
     Ok(done)
-}
-
-async fn first_list(session: &Session, store: &dyn Store) -> Result<Vec<Instrument>> {
-    let mut list = Vec::new();
-    for symbol in session.first_symbols()? {
-        list.push(store.instrument(symbol).await?);
-    }
-    Ok(list)
 }
 
 async fn remove(store: &dyn Store, symbols: &[Symbol]) -> Result<Done> {

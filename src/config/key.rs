@@ -13,7 +13,7 @@ pub struct KeySpec {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum KeyKind {
     Text,
-    /// `http`, `https`, `ws`, `wss` or `sim`.
+    /// `http`, `https`, `ws` or `wss`.
     Url,
     Flag,
     Integer {

@@ -121,7 +121,7 @@ fn check(kind: KeyKind, value: &toml::Value) -> Result<(), String> {
     if right { Ok(()) } else { Err(wanted(kind, value)) }
 }
 
-const SCHEMES: [&str; 5] = ["http", "https", "ws", "wss", "sim"];
+const SCHEMES: [&str; 4] = ["http", "https", "ws", "wss"];
 
 fn wanted(kind: KeyKind, value: &toml::Value) -> String {
     match kind {

@@ -48,6 +48,8 @@ pub(crate) struct Core {
     /// Events that found the queue full.
     pub(crate) dropped: u64,
     pub(crate) inbox: Inbox,
+    /// The estimate that is being made: a newer question ends it.
+    pub(crate) estimating: CancellationToken,
 }
 
 /// What the engine listens to.
@@ -69,7 +71,7 @@ impl Core {
                 biased;
                 () = token.cancelled() => break,
                 // Woken for the picture only when it changed.
-                () = self.clock.sleep_until(published + PUBLISH), if self.dirty => {
+                () = self.clock.sleep((published + PUBLISH).since(self.clock.now()).min(PUBLISH)), if self.dirty => {
                     self.publish();
                     published = self.clock.now();
                 }

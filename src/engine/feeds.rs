@@ -51,7 +51,7 @@ impl Feeds {
     }
 
     /// Says who listens to what from now on; instruments that nobody has are answered.
-    pub(crate) fn subscribe(&self, instruments: &[Instrument], live: &mut Live) -> Vec<Instrument> {
+    pub(crate) fn subscribe(&self, instruments: &[Instrument], live: &mut Live, now: Timestamp) -> Vec<Instrument> {
         let opened: Vec<_> = self.feeds.iter().map(|feed| feed.opened.clone()).collect();
         let mut orphans = Vec::new();
         let mut routes = vec![Routes::default(); self.feeds.len()];
@@ -65,7 +65,7 @@ impl Feeds {
             subscriptions[number].push(Subscription { spelling, venue: Arc::clone(&instrument.venue) });
         }
         for (number, (routes, wanted)) in routes.into_iter().zip(subscriptions).enumerate() {
-            live.set_routes(number, routes);
+            live.set_routes(number, routes, now);
             self.feeds[number].subscriptions.send_if_modified(|old| {
                 let changed = *old != wanted;
                 *old = wanted;

@@ -13,3 +13,4 @@ pub use catalogue::{catalogue, config_sections};
 pub use jobs::{history_route, new_record};
 pub use setup::{Duty, Opened, Setup, open_provider, open_providers, route};
 pub use start::{Engine, EngineHandle};
+pub use watch::watchlist;

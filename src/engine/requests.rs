@@ -12,7 +12,7 @@ use crate::engine::setup::{Duty, Opened};
 use crate::engine::watch;
 use crate::export::export;
 use crate::job::Planner;
-use crate::market::{InstrumentId, Interval, Symbol, Timestamp};
+use crate::market::{Instrument, InstrumentId, Interval, Symbol, Timestamp};
 use crate::request::{BackfillAsk, EngineEvent, Estimate, ExportAsk, Reply, Request};
 use crate::snapshot::Update;
 use crate::store::Store;
@@ -78,8 +78,13 @@ impl Core {
         if kept.iter().map(|instrument| instrument.id).eq(self.watched.iter().map(|instrument| instrument.id)) {
             return Ok(());
         }
-        self.watched = kept;
-        self.show_list().await
+        let before = std::mem::replace(&mut self.watched, kept);
+        let shown = self.show_list().await;
+        if shown.is_err() {
+            // Tried again at the next look.
+            self.watched = before;
+        }
+        shown
     }
 
     async fn keep_list(&mut self) -> Result<()> {
@@ -99,18 +104,23 @@ impl Core {
             });
         }
         self.fold(Update::Instruments(rows));
-        self.feeds.subscribe(&self.watched, &mut self.live);
+        self.feeds.subscribe(&self.watched, &mut self.live, self.clock.now());
         Ok(())
     }
 
-    /// Reads years of bars for a long range: beside everything else, and the answer says to which question.
-    fn estimate(&self, ask: BackfillAsk) {
+    /// Reads years of bars for a long range: beside everything else. The latest question wins.
+    fn estimate(&mut self, ask: BackfillAsk) {
+        let token = self.exports().token().child_token();
+        std::mem::replace(&mut self.estimating, token.clone()).cancel();
         let (store, calendars, providers) = (Arc::clone(&self.store), Arc::clone(&self.calendars), self.feeds.providers());
         let (events, now) = (self.events.clone(), self.clock.now());
         self.exports().spawn("estimate", async move {
-            let reply = match estimate(&ask, &*store, &calendars, &providers, now).await {
-                Ok(estimate) => Reply::Estimate(estimate),
-                Err(error) => Reply::Failed(format!("{error:#}")),
+            let reply = tokio::select! {
+                estimate = estimate(&ask, &*store, &calendars, &providers, now) => match estimate {
+                    Ok(estimate) => Reply::Estimate(estimate),
+                    Err(error) => Reply::Failed(format!("{error:#}")),
+                },
+                () = token.cancelled() => return,
             };
             let _ = events.send(EngineEvent::Reply(reply)).await;
         });
@@ -126,11 +136,14 @@ impl Core {
 
     /// Writes a file beside everything else; the answer comes when it is whole.
     fn export(&self, ask: ExportAsk) {
-        let (store, events) = (Arc::clone(&self.store), self.events.clone());
+        let (store, events, token) = (Arc::clone(&self.store), self.events.clone(), self.exports().token());
         self.exports().spawn("export", async move {
-            let reply = match export(&*store, &ask).await {
-                Ok(done) => Reply::Done(format!("{} rows in {}", done.rows, done.path.display())),
-                Err(error) => Reply::Failed(format!("export failed: {error:#}")),
+            let reply = tokio::select! {
+                exported = export(&*store, &ask) => match exported {
+                    Ok(done) => Reply::Done(format!("{} rows in {}", done.rows, done.path.display())),
+                    Err(error) => Reply::Failed(format!("export failed: {error:#}")),
+                },
+                () = token.cancelled() => return,
             };
             let _ = events.send(EngineEvent::Reply(reply)).await;
         });
@@ -149,10 +162,13 @@ impl Core {
 
 async fn estimate(ask: &BackfillAsk, store: &dyn Store, calendars: &Calendars, providers: &[Opened], now: Timestamp) -> Result<Estimate> {
     let mut estimate = Estimate { ask: ask.clone(), requests: 0, time: Duration::ZERO, sources: Vec::new(), warning: None };
+    // Looked up, not made: half a symbol that is being typed is no instrument.
+    let known = store.instruments().await?;
     let mut out_of_reach = 0;
     for symbol in &ask.symbols {
         let (opened, _) = history_route(providers, symbol, ask.interval, ask.source.as_deref()).map_err(anyhow::Error::msg)?;
-        let instrument = store.instrument(symbol.clone()).await?;
+        let instrument = known.iter().find(|instrument| instrument.symbol == *symbol).cloned();
+        let instrument = instrument.unwrap_or_else(|| Instrument::listed(InstrumentId(0), symbol.clone()));
         let calendar = calendars.get(&instrument.venue).with_context(|| format!("there is no calendar for {}", instrument.venue))?;
         let planner = Planner { store, provider: &*opened.provider, calendar, now };
         let plan = planner.plan(&instrument, ask.interval, ask.from, ask.to).await?;

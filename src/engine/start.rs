@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::engine::core::{Core, Inbox};
 use crate::engine::feeds::{Feeds, Ground};
@@ -62,7 +63,7 @@ impl Engine {
             Duty::Record | Duty::Watch => watching::watchlist(&*setup.store, &setup.symbols, setup.duty).await?,
         };
         let view = first_view(&setup, &feeds, &watched).await?;
-        for orphan in feeds.subscribe(&watched, &mut live) {
+        for orphan in feeds.subscribe(&watched, &mut live, clock.now()) {
             tracing::warn!("no enabled source has {}", orphan.symbol);
         }
         let writer =
@@ -86,6 +87,7 @@ impl Engine {
             events: events_out,
             dropped: 0,
             inbox: Inbox { messages, writer: written, requests },
+            estimating: CancellationToken::new(),
         };
         tracing::info!("watching {} symbols, store {}", core.watched.len(), core.store.name());
         engine.core.spawn("engine", core.run(engine.core.token()));

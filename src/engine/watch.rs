@@ -14,7 +14,7 @@ use crate::store::{BarQuery, Store};
 const MINUTES: usize = 60;
 
 /// The watchlist of the store; a store that never had one gets `symbols`.
-pub(crate) async fn watchlist(store: &dyn Store, symbols: &[Symbol], duty: Duty) -> Result<Vec<Instrument>> {
+pub async fn watchlist(store: &dyn Store, symbols: &[Symbol], duty: Duty) -> Result<Vec<Instrument>> {
     if let Some(list) = store.watchlist().await.context("load the watchlist")? {
         return Ok(list);
     }

@@ -34,16 +34,22 @@ pub async fn export(store: &dyn Store, ask: &ExportAsk) -> Result<Exported> {
     if ask.symbols.is_empty() {
         chosen.clone_from(&known);
     }
-    let unfinished = path.with_added_extension("part");
-    let file = File::create(&unfinished).with_context(|| format!("make {}", unfinished.display()))?;
+    let unfinished = Unfinished(path.with_added_extension("part"));
+    let file = File::create(&unfinished.0).with_context(|| format!("make {}", unfinished.0.display()))?;
     let mut out = Out { file: BufWriter::new(file), rows: 0, format: open_format(ask) };
-    let written = write(store, ask, &chosen, &Describe::new(known), &mut out).await;
-    let finished = written.and_then(|()| finish(out.file, &unfinished, &path));
-    if finished.is_err() {
-        // Half a file under any name would be taken for a whole one.
-        let _ = std::fs::remove_file(&unfinished);
+    write(store, ask, &chosen, &Describe::new(known), &mut out).await?;
+    finish(out.file, &unfinished.0, &path)?;
+    Ok(Exported { path, rows: out.rows })
+}
+
+/// Half a file under any name would be taken for a whole one: it goes, whatever ended the work.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // Once it has its name there is nothing left to remove.
+        let _ = std::fs::remove_file(&self.0);
     }
-    finished.map(|()| Exported { path, rows: out.rows })
 }
 
 struct Out {

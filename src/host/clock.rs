@@ -116,6 +116,8 @@ impl Clock {
 impl Ticker {
     /// Waits for the next tick.
     pub async fn tick(&mut self) {
+        // A clock that was set back does not hold the next tick for an hour.
+        self.next = self.next.min(self.clock.now() + self.every);
         self.clock.sleep_until(self.next).await;
         self.next = (self.next + self.every).max(self.clock.now());
     }

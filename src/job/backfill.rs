@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 
@@ -24,6 +25,9 @@ pub struct Backfill {
     pub spelling: String,
     pub record: JobRecord,
 }
+
+/// How long a source may take to have a bar that ended: delays, auctions, corrections.
+const SETTLES: Duration = Duration::from_secs(3_600);
 
 /// Why a job came to its end.
 enum Stop {
@@ -60,7 +64,7 @@ impl Backfill {
         if let Err(error) = self.bench.store.save_job(self.record.clone()).await {
             tracing::error!("cannot keep the state of job {}: {error}", self.record.id);
         }
-        self.bench.tell(&self.record, &format!("{} rows", self.record.rows));
+        self.bench.tell_last(&self.record, &format!("{} rows", self.record.rows)).await;
     }
 
     async fn work(&mut self) -> Result<Stop> {
@@ -128,7 +132,13 @@ impl Backfill {
         let expected = expected(calendar, page.interval, page.from, page.to).context("look into the calendar")?;
         let silent = expected.chunk_by(|a, b| answered.contains(&a.0) == answered.contains(&b.0));
         let silent = silent.filter(|run| run.first().is_some_and(|(open, ..)| !answered.contains(open)));
+        // What is not there yet is not what is not there: the newest bars settle first.
+        let newest = answered.last().copied().unwrap_or(Timestamp::MIN);
+        let settled = |run: &[(Timestamp, Timestamp, _)]| {
+            run.iter().filter(|(open, close, _)| *open < newest || *close + SETTLES <= asked_at).count()
+        };
         let row = |run: &[(Timestamp, Timestamp, _)]| {
+            let run = &run[..settled(run)];
             Some(Coverage {
                 instrument: self.instrument.id,
                 interval: page.interval,

@@ -31,20 +31,29 @@ pub struct Progress(pub JobView);
 impl Bench {
     /// Tells how far a job is. Progress that finds the queue full is left out: the next one says more.
     pub fn tell(&self, record: &JobRecord, note: &str) {
-        let view = JobView {
-            id: record.id,
-            kind: record.kind.clone(),
-            symbol: record.symbol.clone(),
-            interval: record.interval,
-            source: record.source.clone().unwrap_or_default(),
-            state: record.state,
-            done: record.done,
-            total: record.total,
-            rows: record.rows,
-            started: record.created_at,
-            finished: record.state.is_over().then_some(record.updated_at),
-            note: record.error.clone().unwrap_or_else(|| note.to_owned()),
-        };
-        let _ = self.progress.try_send(Progress(view));
+        let _ = self.progress.try_send(Progress(line(record, note)));
+    }
+
+    /// Tells how a job ended: that is not left out.
+    pub async fn tell_last(&self, record: &JobRecord, note: &str) {
+        // Nobody listens any more when the engine is gone.
+        let _ = self.progress.send(Progress(line(record, note))).await;
+    }
+}
+
+fn line(record: &JobRecord, note: &str) -> JobView {
+    JobView {
+        id: record.id,
+        kind: record.kind.clone(),
+        symbol: record.symbol.clone(),
+        interval: record.interval,
+        source: record.source.clone().unwrap_or_default(),
+        state: record.state,
+        done: record.done,
+        total: record.total,
+        rows: record.rows,
+        started: record.created_at,
+        finished: record.state.is_over().then_some(record.updated_at),
+        note: record.error.clone().unwrap_or_else(|| note.to_owned()),
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use futures_util::StreamExt;
 
 use crate::calendar::Calendar;
-use crate::market::{Instrument, Interval, Timestamp};
+use crate::market::{Bar, BarFlags, Instrument, Interval, Origin, Timestamp};
 use crate::provider::Provider;
 use crate::quality::{CoverageState, expected};
 use crate::store::{BarQuery, Store};
@@ -64,18 +64,29 @@ impl Planner<'_> {
         day.and_then(|day| day.regular()).map_or(close, |(_, end)| end)
     }
 
+    /// What is there, and where a source said that it has nothing. A bar made live over a stretch that was not heard whole
+    /// is not there: history has to say it.
     async fn known(&self, query: BarQuery) -> Result<(BTreeSet<Timestamp>, Vec<(Timestamp, Timestamp)>)> {
+        let coverage = self.store.coverage(query).await.context("load what was asked before")?;
+        let of = |state: CoverageState| joined(coverage.iter().filter(|c| c.state == state).map(|c| (c.from, c.to)));
+        let (empty, failed) = (of(CoverageState::EmptySaidSource), of(CoverageState::Failed));
+        let whole = |bar: &&Bar| {
+            let heard = bar.origin != Origin::Live || !meets(&failed, bar.open_time, bar.open_time + bar.interval.duration());
+            heard && !bar.flags.intersects(BarFlags::PARTIAL | BarFlags::SAMPLED)
+        };
         let mut present = BTreeSet::new();
         let mut chunks = self.store.bars(query);
         while let Some(chunk) = chunks.next().await {
-            let whole =
-                |bar: &&crate::market::Bar| !bar.flags.intersects(crate::market::BarFlags::PARTIAL | crate::market::BarFlags::SAMPLED);
             present.extend(chunk.context("load the bars that are there")?.iter().filter(whole).map(|bar| bar.open_time));
         }
-        let coverage = self.store.coverage(query).await.context("load what was asked before")?;
-        let empty = coverage.into_iter().filter(|c| c.state == CoverageState::EmptySaidSource).map(|c| (c.from, c.to));
-        Ok((present, joined(empty)))
+        Ok((present, empty))
     }
+}
+
+/// Whether one of the ranges, which are in order and apart, has an instant in common with `[from, to)`.
+fn meets(ranges: &[(Timestamp, Timestamp)], from: Timestamp, to: Timestamp) -> bool {
+    let after = ranges.partition_point(|(start, _)| *start < to);
+    after.checked_sub(1).is_some_and(|last| from <= ranges[last].1)
 }
 
 /// Ranges in order of their starts, joined where they meet.

@@ -39,10 +39,10 @@ const COLUMNS: [Column; 11] = [
     column("trend", Align::Left, 7),
     column("source", Align::Left, 3),
     // The mark of a stale price is here: it never goes.
-    column("age", Align::Right, 0),
+    column("  age", Align::Right, 0),
 ];
 const RANGE: usize = 9;
-const TREND: usize = 10;
+const TREND: usize = 8;
 
 const fn column(title: &'static str, align: Align, rank: u8) -> Column {
     Column { title, align, rank, may_shorten: false }

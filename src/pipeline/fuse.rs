@@ -72,7 +72,9 @@ fn fuse_revision(old: &Bar, new: &Bar) -> Fused {
         return Fused::Keep;
     }
     if old.same_figures(new) && old.flags.difference(BarFlags::MISMATCH) == new.flags {
-        return Fused::Keep;
+        // What we made live is confirmed by the source's history: from now on it is that.
+        let confirmed = (old.origin, new.origin) == (Origin::Live, Origin::Backfill);
+        return if confirmed { Fused::Replace(Bar { origin: Origin::Backfill, ..old.clone() }) } else { Fused::Keep };
     }
     if old.flags.contains(BarFlags::PARTIAL) && !new.flags.contains(BarFlags::PARTIAL) {
         return Fused::Replace(new.clone());

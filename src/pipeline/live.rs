@@ -87,9 +87,18 @@ impl Live {
         self.feeds.len() - 1
     }
 
-    /// Says whose instruments a feed's spellings mean from now on. What forms is kept.
-    pub fn set_routes(&mut self, feed: usize, routes: Routes) {
-        self.feeds[feed].routes = routes;
+    /// Says whose instruments a feed's spellings mean from `now` on. What forms is kept; of what is new nothing was heard
+    /// before.
+    pub fn set_routes(&mut self, feed: usize, routes: Routes, now: Timestamp) {
+        let feed = &mut self.feeds[feed];
+        for route in routes.iter() {
+            feed.lanes.entry(route.instrument).or_insert_with(|| {
+                let mut lane = Lane::new(route.clone(), &feed.facts, &feed.deaf);
+                lane.aggregator.was_deaf(Timestamp::MIN, now);
+                lane
+            });
+        }
+        feed.routes = routes;
     }
 
     /// A feed could not be heard between these instants.
@@ -105,9 +114,9 @@ impl Live {
     /// Takes one event.
     pub fn accept(&mut self, feed: usize, event: &MarketEvent) -> Output {
         let Self { calendars, judge, feeds } = self;
-        let Feed { facts, routes, deaf, lanes } = &mut feeds[feed];
-        let Some(route) = routes.get(&event.symbol) else { return Output::default() };
-        let lane = lanes.entry(route.instrument).or_insert_with(|| Lane::new(route.clone(), facts, deaf));
+        let Feed { facts, routes, lanes, .. } = &mut feeds[feed];
+        let route = routes.get(&event.symbol);
+        let Some(lane) = route.and_then(|route| lanes.get_mut(&route.instrument)) else { return Output::default() };
         match &event.kind {
             EventKind::Trade(trade) => lane.trade(calendars, facts, event, trade),
             EventKind::Last(last) => lane.sample(calendars, facts, event, last),

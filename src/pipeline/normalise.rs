@@ -31,6 +31,11 @@ impl Routes {
         self.0.insert(spelling.into(), route);
     }
 
+    /// Every route, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.0.values()
+    }
+
     #[must_use]
     pub fn get(&self, spelling: &str) -> Option<&Route> {
         self.0.get(spelling)

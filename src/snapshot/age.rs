@@ -31,8 +31,7 @@ pub fn standing(row: &InstrumentView, view: &MarketView, calendars: &Calendars, 
     if !feed.state.is_healthy() {
         return Standing::Stale;
     }
-    let in_session =
-        calendars.get(&row.instrument.venue).and_then(|calendar| calendar.at(now).ok()).is_none_or(|moment| moment.session.is_some());
+    let in_session = calendars.get(&row.instrument.venue).and_then(|calendar| calendar.is_trading(now).ok()).unwrap_or(true);
     if !in_session {
         return Standing::Quiet;
     }

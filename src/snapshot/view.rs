@@ -46,6 +46,9 @@ pub struct VenueView {
     pub note: Option<String>,
 }
 
+/// How many jobs are shown; those that are over go first.
+const JOBS: usize = 200;
+
 /// One change of the picture.
 #[derive(Clone, Debug)]
 pub enum Update {
@@ -85,7 +88,14 @@ impl MarketView {
             }
             Update::Feed(feed) => upsert(&mut self.feeds, feed, |a, b| a.source == b.source),
             Update::Writer(writer) => self.writer = Arc::new(writer),
-            Update::Job(job) => upsert(&mut self.jobs, job, |a, b| a.id == b.id),
+            Update::Job(job) => {
+                upsert(&mut self.jobs, job, |a, b| a.id == b.id);
+                if self.jobs.len() > JOBS
+                    && let Some(oldest) = self.jobs.iter().position(|job| job.state.is_over())
+                {
+                    self.jobs.remove(oldest);
+                }
+            }
             Update::Venues(venues) => self.venues = venues.into_iter().map(Arc::new).collect(),
             Update::Violation(_) => self.violations += 1,
             Update::Instruments(rows) => self.instruments = rows.into_iter().map(Arc::new).collect(),

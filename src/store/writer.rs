@@ -92,9 +92,11 @@ impl Work {
         self.tell();
         while let Some(first) = entries.recv().await {
             let (batch, acknowledge) = self.collect(first, &mut entries, &token).await;
-            self.commit(batch, &token).await;
-            for done in acknowledge {
-                let _ = done.send(());
+            // Who waits for rows that were not written learns it by the silence.
+            if self.commit(batch, &token).await {
+                for done in acknowledge {
+                    let _ = done.send(());
+                }
             }
         }
     }
@@ -125,19 +127,22 @@ impl Work {
     }
 
     /// Commits, however often it takes: nothing is let go because a disk is full. Once asked to end, it gives up after
-    /// one more failure.
-    async fn commit(&mut self, mut batch: Batch, token: &tokio_util::sync::CancellationToken) {
+    /// one more failure. Says whether the rows were written.
+    async fn commit(&mut self, mut batch: Batch, token: &tokio_util::sync::CancellationToken) -> bool {
         let rows = batch.len();
         let mut pause = FIRST_RETRY;
         loop {
             batch.at = self.clock.now();
             match self.store.append(batch.clone()).await {
-                Ok(ack) => return self.committed(rows, ack).await,
+                Ok(ack) => {
+                    self.committed(rows, ack).await;
+                    return true;
+                }
                 Err(error) => self.failed(&error, rows, pause),
             }
             if token.is_cancelled() {
                 tracing::error!(rows, "rows were not written before the end");
-                return;
+                return false;
             }
             tokio::select! {
                 () = self.clock.sleep(pause) => {}

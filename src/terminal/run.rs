@@ -107,13 +107,16 @@ impl Loop {
                 () = due(&self.machine, self.pace.due()) => self.draw()?,
                 changed = self.monitor.view.changed() => {
                     if changed.is_err() {
-                        self.take(Msg::Lost("the engine ended".to_owned()), Owed::Input)?;
-                        break;
+                        return Err(anyhow!("the engine ended; the log says why"));
                     }
                     let picture = self.monitor.view.borrow_and_update().clone();
                     self.take(Msg::View(picture), Owed::Market)?;
                 }
-                Some(event) = self.monitor.events.recv() => self.take(Msg::Event(event), Owed::Input)?,
+                Some(event) = self.monitor.events.recv() => {
+                    // Answers are awaited; lines of the log and alerts come by themselves.
+                    let awaited = matches!(event, EngineEvent::Reply(_) | EngineEvent::JobOver(_));
+                    self.take(Msg::Event(event), if awaited { Owed::Input } else { Owed::Market })?;
+                }
                 () = self.machine.sleep(tick) => self.pace.owe(Owed::Market),
             }
         }
@@ -191,7 +194,8 @@ const EIO: i32 = 5;
 
 async fn due(machine: &Clock, at: Option<Timestamp>) {
     match at {
-        Some(at) => machine.sleep_until(at).await,
+        // A clock that was set back must not hold a frame for an hour.
+        Some(at) => machine.sleep(at.since(machine.now()).min(SECOND)).await,
         None => std::future::pending().await,
     }
 }

@@ -53,8 +53,6 @@ pub struct Model {
     pub(crate) prompt: Option<Prompt>,
     pub(crate) toast: Option<Toast>,
     pub(crate) keymap: Keymap,
-    /// Whether the screen shows something else than the model says.
-    pub dirty: bool,
     pub quit: bool,
 }
 
@@ -114,7 +112,6 @@ impl Model {
             prompt: None,
             toast: None,
             keymap: Keymap::new(),
-            dirty: true,
             quit: false,
         }
     }

@@ -39,7 +39,6 @@ pub enum Msg {
 
 /// Takes one message; the answer is what is to be done outside.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
-    model.dirty = true;
     let effects = match msg {
         Msg::Key(key) => on_key(model, key),
         Msg::Paste(text) => text.chars().filter(|c| !c.is_control()).flat_map(|c| paste(model, c)).collect(),

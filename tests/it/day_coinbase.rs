@@ -144,7 +144,7 @@ async fn figures_of_a_feed_are_those_of_its_server() {
         }
     }
     let sent = line.sent();
-    let feed = day.until(seconds(2), "every frame counted", |day| Some(day.feed()).filter(|feed| feed.messages == sent)).await;
+    day.until(seconds(2), "every frame counted", |day| Some(day.feed()).filter(|feed| feed.messages == sent)).await;
     assert!(sent > 60, "{sent}");
     // Every frame is in one of the seconds that are kept, whichever it was received in.
     let feed = day

@@ -545,7 +545,7 @@ fn live(trades: bool) -> (Live, usize) {
     routes.insert("BTC-USD", route(1, "CRYPTO"));
     routes.insert("AAPL", route(2, "XNYS"));
     routes.insert("CL", Route { may_be_negative: true, ..route(3, "CRYPTO") });
-    live.set_routes(feed, routes);
+    live.set_routes(feed, routes, Timestamp::MIN);
     (live, feed)
 }
 
@@ -815,8 +815,12 @@ fn of_one_source_a_worse_kind_of_bar_never_replaces() {
 #[test]
 fn of_one_source_the_same_figures_change_nothing() {
     let old = bar("best", 100.0);
-    let again = with("best", 100.0, |bar| (bar.revision, bar.origin) = (3, Origin::Backfill));
+    let again = with("best", 100.0, |bar| bar.revision = 3);
     assert_eq!(fused(&old, &again), Fused::Keep);
+    let history = with("best", 100.0, |bar| (bar.revision, bar.origin) = (3, Origin::Backfill));
+    let confirmed = Bar { origin: Origin::Backfill, ..old.clone() };
+    assert_eq!(fused(&old, &history), Fused::Replace(confirmed.clone()), "what was made live is confirmed, and is history from then on");
+    assert_eq!(fused(&confirmed, &history), Fused::Keep);
     let marked = with("best", 100.0, |bar| bar.flags = BarFlags::MISMATCH);
     assert_eq!(fused(&marked, &old), Fused::Keep, "that two sources disagree is not taken back by one of them");
 }

@@ -284,9 +284,7 @@ impl Feed {
         if now.since(line.last_data) <= promise.data {
             return FeedState::Live;
         }
-        let trades = |s: &Subscription| {
-            self.calendars.get(&s.venue).and_then(|calendar| calendar.at(now).ok()).is_some_and(|moment| moment.session.is_some())
-        };
+        let trades = |s: &Subscription| self.calendars.get(&s.venue).and_then(|calendar| calendar.is_trading(now).ok()).unwrap_or(false);
         // A source whose own heartbeat goes on and that sends nothing has nothing to send.
         let beats = line.last_heartbeat.is_some_and(|beat| now.since(beat) <= promise.frame) && promise.acknowledged_within.is_some();
         let promised = !beats && self.subscriptions.borrow().iter().any(trades);

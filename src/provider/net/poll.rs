@@ -47,6 +47,13 @@ pub struct Poll {
     pub token: CancellationToken,
 }
 
+/// What must be left alone after a look.
+enum Rest {
+    No,
+    Symbol(Duration),
+    Source(Duration),
+}
+
 /// When a symbol was looked at.
 struct Looked {
     at: Timestamp,
@@ -64,17 +71,23 @@ impl Poll {
     /// Runs until it is cancelled.
     pub async fn run(mut self) {
         let mut looked: HashMap<String, Looked> = HashMap::new();
+        // The source wants to be left alone until then.
+        let mut rest_until = Timestamp::MIN;
         loop {
             let wanted = self.subscriptions.borrow_and_update().clone();
             looked.retain(|spelling, _| wanted.iter().any(|s| s.spelling == *spelling));
             let now = self.clock.now();
             let pace = self.pace();
-            let due = |spelling: &String| looked.get(spelling).map_or(Timestamp::MIN, |looked| looked.due(pace));
+            let due = |spelling: &String| looked.get(spelling).map_or(Timestamp::MIN, |looked| looked.due(pace)).max(rest_until);
             let next = wanted.iter().map(|s| (due(&s.spelling), &s.spelling)).min_by_key(|(due, _)| *due);
             let wait = match next {
                 Some((due, spelling)) if due <= now => {
                     let rest = self.look(spelling).await;
-                    looked.insert(spelling.clone(), Looked { at: self.clock.now(), rest });
+                    let at = self.clock.now();
+                    looked.insert(spelling.clone(), Looked { at, rest: if let Rest::Symbol(rest) = rest { rest } else { Duration::ZERO } });
+                    if let Rest::Source(rest) = rest {
+                        rest_until = at + rest;
+                    }
                     STEP
                 }
                 Some((due, _)) => due.since(now).clamp(STEP, self.every),
@@ -98,25 +111,25 @@ impl Poll {
         if *self.socket_is_well.borrow() { self.every * RARELY } else { self.every }
     }
 
-    /// Looks at one symbol; the answer is how long it must be left alone, whatever the pace.
-    async fn look(&mut self, spelling: &str) -> Duration {
+    /// Looks at one symbol; the answer is what must be left alone, whatever the pace.
+    async fn look(&mut self, spelling: &str) -> Rest {
         let answer = tokio::select! {
             answer = self.provider.look(spelling) => answer,
-            () = self.token.cancelled() => return self.every,
+            () = self.token.cancelled() => return Rest::No,
         };
         match answer {
             Ok(events) => {
                 self.tell(None);
                 let _ = self.messages.send((self.number, FeedMessage::Events(events))).await;
-                Duration::ZERO
+                Rest::No
             }
             Err(error @ ProviderError::NotFound { .. }) => {
                 tracing::warn!(feed = self.name, "{error}");
-                UNKNOWN
+                Rest::Symbol(UNKNOWN)
             }
             Err(error) => {
                 self.tell(Some(error.to_string()));
-                if let ProviderError::RateLimited { after: Some(after) } = error { after } else { Duration::ZERO }
+                if let ProviderError::RateLimited { after } = error { Rest::Source(after.unwrap_or(self.every)) } else { Rest::No }
             }
         }
     }

@@ -175,7 +175,7 @@ impl Hall {
     }
 
     fn trades_at(&self, symbol: &str, at: Timestamp) -> bool {
-        self.calendar(symbol).and_then(|calendar| calendar.at(at).ok()).is_some_and(|moment| moment.session.is_some())
+        self.calendar(symbol).and_then(|calendar| calendar.is_trading(at).ok()).unwrap_or(false)
     }
 
     /// Trades in `[from, to)`, with the quote after the last.

@@ -91,6 +91,8 @@ CREATE TABLE quarantine (
     payload       TEXT    NOT NULL
 );
 CREATE INDEX quarantine_time ON quarantine (received_at);
+-- One thing refused is kept once, however often it is asked for.
+CREATE UNIQUE INDEX quarantine_once ON quarantine (instrument_id, source, ifnull(interval_s, 0), ifnull(open_time, received_at), reasons, payload);
 
 CREATE TABLE violations (
     id            INTEGER PRIMARY KEY,
@@ -136,6 +138,9 @@ CREATE TABLE jobs (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
 );
+
+-- The engine looks for open jobs every second.
+CREATE INDEX jobs_open ON jobs (id) WHERE state IN ('queued', 'running');
 
 CREATE TABLE corporate_actions (
     instrument_id INTEGER NOT NULL REFERENCES instruments (id),

@@ -54,7 +54,8 @@ fn write_bars(transaction: &Transaction<'_>, bars: &[Bar], ranks: &Ranks, at: Ti
 
 fn write_quarantine(transaction: &Transaction<'_>, rows: &[Quarantined]) -> rusqlite::Result<()> {
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO quarantine (received_at, source, instrument_id, interval_s, open_time, reasons, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO quarantine (received_at, source, instrument_id, interval_s, open_time, reasons, payload) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
     )?;
     for row in rows {
         insert.execute(params![

@@ -17,8 +17,8 @@ use crate::store::sqlite::open::{Creation, explain, open_reader, open_writer};
 use crate::store::sqlite::thread::ConnectionThread;
 use crate::store::sqlite::{append, read};
 
-/// How many connections read.
-const READERS: usize = 2;
+/// How many connections stream bars: a slow reader holds one.
+const STREAMS: usize = 2;
 /// Bars in one chunk of a stream.
 const CHUNK: usize = 4_096;
 
@@ -28,7 +28,9 @@ pub struct Sqlite {
     path: PathBuf,
     ranks: Arc<Ranks>,
     writer: ConnectionThread,
-    readers: [ConnectionThread; READERS],
+    /// Answers short questions; nobody waits here for a stream.
+    reader: ConnectionThread,
+    streams: [ConnectionThread; STREAMS],
     next: AtomicUsize,
 }
 
@@ -39,11 +41,18 @@ impl Sqlite {
         let started = |e: std::io::Error| StoreError::Engine { doing: "start a thread for", name: name.clone(), message: e.to_string() };
         let writer = ConnectionThread::start("store-writer", open_writer(path, creation)?).map_err(started)?;
         let reader = || ConnectionThread::start("store-reader", open_reader(path)?).map_err(started);
-        Ok(Self { path: path.to_owned(), ranks: Arc::new(ranks), writer, readers: [reader()?, reader()?], next: AtomicUsize::new(0) })
+        Ok(Self {
+            path: path.to_owned(),
+            ranks: Arc::new(ranks),
+            writer,
+            reader: reader()?,
+            streams: [reader()?, reader()?],
+            next: AtomicUsize::new(0),
+        })
     }
 
-    fn reader(&self) -> &ConnectionThread {
-        &self.readers[self.next.fetch_add(1, Ordering::Relaxed) % READERS]
+    fn stream(&self) -> &ConnectionThread {
+        &self.streams[self.next.fetch_add(1, Ordering::Relaxed) % STREAMS]
     }
 
     fn path_name(&self) -> String {
@@ -57,7 +66,7 @@ impl Sqlite {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
         let name = self.path_name();
-        Box::pin(self.reader().ask(move |connection| question(connection).map_err(|e| explain("read", &name, &e))))
+        Box::pin(self.reader.ask(move |connection| question(connection).map_err(|e| explain("read", &name, &e))))
     }
 
     /// Asks the writing connection.
@@ -100,7 +109,7 @@ impl Store for Sqlite {
     fn bars(&self, query: BarQuery) -> BoxStream<'_, Result<Vec<Bar>, StoreError>> {
         let (chunks, receiver) = mpsc::channel(4);
         let name = self.path_name();
-        let reader = self.reader().clone();
+        let reader = self.stream().clone();
         let started = async move {
             let work = reader.run(move |connection| {
                 let done = read::bars(connection, &query, CHUNK, |chunk| chunks.blocking_send(Ok(chunk)).is_ok());
