@@ -236,7 +236,7 @@ impl Core {
         }
     }
 
-    fn publish(&mut self) {
+    pub(crate) fn publish(&mut self) {
         if std::mem::take(&mut self.dirty) {
             self.views.send_replace(Arc::new(self.view.clone()));
         }

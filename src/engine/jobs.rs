@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::core::Core;
 use crate::engine::setup::{Opened, route};
 use crate::host::Tasks;
-use crate::job::{Backfill, Bench, Progress};
+use crate::job::{Backfill, Bench, Progress, job_view};
 use crate::market::{Interval, Symbol, Timestamp};
 use crate::request::{BackfillAsk, EngineEvent};
 use crate::snapshot::{JobState, Update};
@@ -136,7 +136,8 @@ impl Core {
             token,
             ending: self.jobs.tasks.token(),
         };
-        bench.tell(&record, "waits");
+        // At once, not by the queue: whoever reads the answer finds the job in the picture.
+        self.progressed(Progress(job_view(&record, "waits")));
         self.spawn_backfill(Backfill { bench, provider: opened.provider, source: opened.source, instrument, spelling, record });
         Ok(())
     }

@@ -42,6 +42,7 @@ impl Core {
             Request::CancelJob(id) => Ok(Some(self.cancel(id))),
             Request::Detail(id) => self.detail(id).await.map(Some),
         };
+        self.publish();
         match answer {
             Ok(Some(reply)) => self.tell(EngineEvent::Reply(reply)),
             Ok(None) => {}

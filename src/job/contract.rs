@@ -31,17 +31,19 @@ pub struct Progress(pub JobView);
 impl Bench {
     /// Tells how far a job is. Progress that finds the queue full is left out: the next one says more.
     pub fn tell(&self, record: &JobRecord, note: &str) {
-        let _ = self.progress.try_send(Progress(line(record, note)));
+        let _ = self.progress.try_send(Progress(job_view(record, note)));
     }
 
     /// Tells how a job ended: that is not left out.
     pub async fn tell_last(&self, record: &JobRecord, note: &str) {
         // Nobody listens any more when the engine is gone.
-        let _ = self.progress.send(Progress(line(record, note))).await;
+        let _ = self.progress.send(Progress(job_view(record, note))).await;
     }
 }
 
-fn line(record: &JobRecord, note: &str) -> JobView {
+/// A job's line, from its row.
+#[must_use]
+pub fn job_view(record: &JobRecord, note: &str) -> JobView {
     JobView {
         id: record.id,
         kind: record.kind.clone(),

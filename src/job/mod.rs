@@ -5,5 +5,5 @@ mod contract;
 mod plan;
 
 pub use backfill::Backfill;
-pub use contract::{Bench, Progress};
+pub use contract::{Bench, Progress, job_view};
 pub use plan::{Plan, Planner};
