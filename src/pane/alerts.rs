@@ -10,6 +10,7 @@ use crate::config::Section;
 use crate::market::{Symbol, clean};
 use crate::pane::contract::{Action, Command, Context, Effect, Motion, Pane, PaneSpec};
 use crate::pane::cursor::Cursor;
+use crate::pane::detail::Detail;
 use crate::pane::filter::Filter;
 use crate::pane::segments::{Line, Segment, draw_below, flow, part, sentence};
 use crate::quality::{Severity, Violation};
@@ -52,13 +53,6 @@ struct Alerts {
     dropped: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Detail {
-    #[default]
-    Hidden,
-    Shown,
-}
-
 fn open(_: &Section) -> Box<dyn Pane> {
     Box::new(Alerts::default())
 }
@@ -89,12 +83,7 @@ impl Pane for Alerts {
             Action::Filter(text) => self.narrow(text, context),
             Action::Event(EngineEvent::Violation(violation)) => self.take(violation, context),
             Action::Event(EngineEvent::Dropped(count)) => self.dropped = self.dropped.saturating_add(*count),
-            Action::Open => {
-                self.detail = match self.detail {
-                    Detail::Hidden => Detail::Shown,
-                    Detail::Shown => Detail::Hidden,
-                };
-            }
+            Action::Open => self.detail.toggle(),
             Action::Command(_) | Action::Event(EngineEvent::Reply(_) | EngineEvent::Log(_) | EngineEvent::JobOver(_)) => {}
         }
         Vec::new()

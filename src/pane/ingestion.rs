@@ -10,6 +10,7 @@ use crate::config::Section;
 use crate::market::{Timestamp, clean};
 use crate::pane::contract::{Action, Context, Effect, Motion, Pane, PaneSpec};
 use crate::pane::cursor::Cursor;
+use crate::pane::detail::Detail;
 use crate::pane::filter::Filter;
 use crate::pane::segments::{Line, Segment, flow, shows_seconds, whole};
 use crate::snapshot::{FeedState, FeedView, Rate, WriterView};
@@ -49,13 +50,6 @@ struct Ingestion {
     store: Detail,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Detail {
-    #[default]
-    Hidden,
-    Shown,
-}
-
 /// A row of the pane: a feed in its columns, or text across them.
 enum Row {
     Feed(Vec<Cell>),
@@ -80,12 +74,7 @@ impl Pane for Ingestion {
         match action {
             Action::Move(motion) => self.go(motion, context),
             Action::Filter(text) => self.filter = Filter::new(text),
-            Action::Open => {
-                self.store = match self.store {
-                    Detail::Hidden => Detail::Shown,
-                    Detail::Shown => Detail::Hidden,
-                };
-            }
+            Action::Open => self.store.toggle(),
             Action::Command(_) | Action::Event(_) => {}
         }
         Vec::new()

@@ -12,6 +12,7 @@ use crate::config::Section;
 use crate::market::{Interval, Symbol, Timestamp, clean};
 use crate::pane::contract::{Action, Command, Context, Effect, Motion, Pane, PaneSpec, Popup};
 use crate::pane::cursor::Cursor;
+use crate::pane::detail::Detail;
 use crate::pane::filter::Filter;
 use crate::pane::segments::{Line, Segment, draw_below, flow, part, sentence, shows_seconds, whole};
 use crate::request::Request;
@@ -53,13 +54,6 @@ struct Jobs {
     detail: Detail,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Detail {
-    #[default]
-    Hidden,
-    Shown,
-}
-
 fn open(_: &Section) -> Box<dyn Pane> {
     Box::new(Jobs::default())
 }
@@ -77,12 +71,7 @@ impl Pane for Jobs {
             Action::Move(motion) => self.go(motion, context),
             Action::Command("cancel") => return self.cancel(context),
             Action::Filter(text) => self.filter = Filter::new(text),
-            Action::Open => {
-                self.detail = match self.detail {
-                    Detail::Hidden => Detail::Shown,
-                    Detail::Shown => Detail::Hidden,
-                };
-            }
+            Action::Open => self.detail.toggle(),
             Action::Command(_) | Action::Event(_) => {}
         }
         Vec::new()

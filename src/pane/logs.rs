@@ -10,6 +10,7 @@ use crate::config::{KeyKind, KeySpec, Section};
 use crate::market::clean;
 use crate::pane::contract::{Action, Command, Context, Effect, Motion, Pane, PaneSpec};
 use crate::pane::cursor::Cursor;
+use crate::pane::detail::Detail;
 use crate::pane::filter::Filter;
 use crate::pane::segments::{Line, Segment, draw_below, flow, part, sentence};
 use crate::request::EngineEvent;
@@ -67,12 +68,6 @@ enum Following {
     Off,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Detail {
-    Hidden,
-    Shown,
-}
-
 fn open(section: &Section) -> Box<dyn Pane> {
     let word = section.text("level");
     let level = (1..).zip(LogLine::LEVELS).find(|(_, name)| *name == word).map_or(3, |(level, _)| level);
@@ -100,12 +95,7 @@ impl Pane for Logs {
             Action::Filter(text) => self.narrow(context, |logs| logs.filter = Filter::new(text)),
             Action::Event(EngineEvent::Log(line)) => self.take(line, context),
             Action::Event(EngineEvent::Dropped(count)) => self.dropped = self.dropped.saturating_add(*count),
-            Action::Open => {
-                self.detail = match self.detail {
-                    Detail::Hidden => Detail::Shown,
-                    Detail::Shown => Detail::Hidden,
-                };
-            }
+            Action::Open => self.detail.toggle(),
             Action::Command(_) | Action::Event(EngineEvent::Reply(_) | EngineEvent::Violation(_) | EngineEvent::JobOver(_)) => {}
         }
         Vec::new()

@@ -3,6 +3,7 @@
 mod alerts;
 mod contract;
 mod cursor;
+mod detail;
 mod filter;
 mod ingestion;
 mod jobs;
