@@ -58,7 +58,7 @@ pub(crate) fn run(globals: &Globals, args: &BackfillArgs) -> Result<Done> {
         for record in records {
             ids.push(store.save_job(record).await.context("queue the work")?);
         }
-        let mut work = Work { session: &session, store, log, ours: None, told: false };
+        let mut work = Work { session: &session, store, log, ours: None, told: false, trouble: None };
         let done = tokio::select! {
             done = work.follow(&ids) => done,
             signal = shutdown_signal() => {
@@ -81,6 +81,8 @@ struct Work<'a> {
     log: LogRing,
     ours: Option<(Engine, EngineHandle, EngineLock)>,
     told: bool,
+    /// Why the last commit failed.
+    trouble: Option<String>,
 }
 
 impl Work<'_> {
@@ -98,7 +100,20 @@ impl Work<'_> {
                 let failed = jobs.iter().any(|job| job.state != JobState::Done);
                 return Ok(if failed { Done::No } else { Done::Yes });
             }
+            self.tell_trouble();
             self.session.clock.sleep(LOOK).await;
+        }
+    }
+
+    /// A disk that is full is waited for, but not in silence.
+    fn tell_trouble(&mut self) {
+        let error = self.ours.as_ref().and_then(|(_, handle, _)| handle.view.borrow().writer.error.clone());
+        if error != self.trouble {
+            match &error {
+                Some(error) => eprintln!("openbell: {error}; waiting"),
+                None => eprintln!("openbell: the store takes rows again"),
+            }
+            self.trouble = error;
         }
     }
 

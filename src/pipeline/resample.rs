@@ -1,10 +1,11 @@
 //! Bars into longer bars.
 
 use crate::calendar::{Calendar, bar_bounds};
-use crate::market::{Bar, Interval, Origin, SessionKind, Timestamp};
+use crate::market::{Bar, BarFlags, Interval, Origin, SessionKind, Timestamp};
 
 /// Builds bars of `interval` from shorter ones of one instrument, in order of time. Days and weeks are those of the
-/// regular session; bars outside any session are left out.
+/// regular session; bars outside any session are left out. The first and the last are partial where the shorter ones do
+/// not reach to their ends.
 #[must_use]
 pub fn resample(calendar: &Calendar, bars: &[Bar], interval: Interval) -> Vec<Bar> {
     let mut longer: Vec<Bar> = Vec::new();
@@ -15,7 +16,41 @@ pub fn resample(calendar: &Calendar, bars: &[Bar], interval: Interval) -> Vec<Ba
             _ => longer.push(Bar { interval, open_time, session, origin: Origin::Derived, revision: 0, ..bar.clone() }),
         }
     }
+    mark_edges(calendar, bars, interval, &mut longer);
     longer
+}
+
+fn mark_edges(calendar: &Calendar, bars: &[Bar], interval: Interval, longer: &mut [Bar]) {
+    let used = |bar: &&Bar| bucket(calendar, bar, interval).is_some();
+    // What was heard begins and ends with all of the bars, those outside the session too.
+    let (begins, ends) = (bars.first().map(|bar| start(calendar, bar)), bars.last().map(|bar| end(calendar, bar)));
+    let opens = bars.iter().find(used).and_then(|bar| span(calendar, bar, interval)).map(|(open, _)| open);
+    let closes = bars.iter().rfind(used).and_then(|bar| span(calendar, bar, interval)).map(|(_, close)| close);
+    if let Some(first) = longer.first_mut().filter(|_| begins > opens) {
+        first.flags |= BarFlags::PARTIAL;
+    }
+    if let Some(last) = longer.last_mut().filter(|_| ends < closes) {
+        last.flags |= BarFlags::PARTIAL;
+    }
+}
+
+/// From when to when the longer bar that holds `bar` lasts.
+fn span(calendar: &Calendar, bar: &Bar, interval: Interval) -> Option<(Timestamp, Timestamp)> {
+    if interval.is_intraday() {
+        return bar_bounds(calendar, interval.duration(), bar.open_time).ok().flatten().map(|bounds| (bounds.open, bounds.close));
+    }
+    let label = bucket(calendar, bar, interval)?.0.date();
+    let days = if interval == Interval::OneWeek { 7 } else { 1 };
+    let sessions: Vec<_> = calendar.days(label, label.plus_days(days)).filter_map(|day| day.ok()?.regular()).collect();
+    Some((sessions.first()?.0, sessions.last()?.1))
+}
+
+fn start(calendar: &Calendar, bar: &Bar) -> Timestamp {
+    span(calendar, bar, bar.interval).map_or(bar.open_time, |(open, _)| open)
+}
+
+fn end(calendar: &Calendar, bar: &Bar) -> Timestamp {
+    span(calendar, bar, bar.interval).map_or(bar.open_time, |(_, close)| close)
 }
 
 fn bucket(calendar: &Calendar, bar: &Bar, interval: Interval) -> Option<(Timestamp, Option<SessionKind>)> {

@@ -939,3 +939,19 @@ proptest! {
         prop_assert_eq!(widen(narrow) as f32, narrow);
     }
 }
+
+/// Half an hour that was not heard is no quiet half hour.
+#[test]
+fn a_longer_bar_at_the_edge_of_what_was_heard_is_partial() {
+    let calendar = calendar("CRYPTO");
+    let hour = bar("best", 100.0).open_time;
+    assert_eq!(hour, hour.floor_to(Interval::OneHour.duration(), Timestamp::from_seconds(0)));
+    let minute = |minute: u32| Bar { open_time: hour + Interval::OneMinute.duration() * minute, ..bar("best", 100.0) };
+    let partial = |minutes: std::ops::Range<u32>| -> Vec<bool> {
+        let minutes: Vec<_> = minutes.map(minute).collect();
+        resample(&calendar, &minutes, Interval::OneHour).iter().map(|bar| bar.flags.contains(BarFlags::PARTIAL)).collect()
+    };
+    assert_eq!(partial(30..150), [true, false, true]);
+    assert_eq!(partial(0..180), [false, false, false]);
+    assert_eq!(partial(30..60), [true]);
+}
