@@ -13,8 +13,8 @@ use crate::engine::{Duty, Engine, EngineHandle, Setup, open_provider};
 use crate::host::{Clock, LogRing, start_log};
 use crate::market::Interval;
 use crate::pipeline::Ranks;
-use crate::provider::PROVIDERS;
 use crate::provider::sim::{SYMBOLS, opening_time};
+use crate::provider::{PROVIDERS, ProviderSpec};
 use crate::request::{BackfillAsk, Request, days_back};
 use crate::store::{Creation, Sqlite};
 
@@ -22,14 +22,24 @@ use crate::store::{Creation, Sqlite};
 pub(crate) fn run(globals: &Globals) -> Result<Done> {
     demand_terminal("openbell screen --demo")?;
     let session = Session::new(globals)?;
+    let config = only_simulated(session.config);
     let clock = Clock::scaled(opening_time(), 1.0);
-    let (log, _sink) = start_log(None, session.config.section("log").text("level"), clock.clone())?;
+    let (log, _sink) = start_log(None, config.section("log").text("level"), clock.clone())?;
     let folder = Throwaway::new()?;
     block_on(async {
-        let (engine, handle, calendars) = start(&session.config, &clock, log, &folder).await?;
-        watch(Stage { engine, handle, calendars, config: session.config.clone(), clock: clock.clone() }).await
+        let (engine, handle, calendars) = start(&config, &clock, log, &folder).await?;
+        watch(Stage { engine, handle, calendars, config: config.clone(), clock: clock.clone() }).await
     })
 }
+
+/// The demo asks the made-up exchange and nobody else.
+pub(crate) fn only_simulated(config: Config) -> Config {
+    let turn = |config: Config, spec: &ProviderSpec| config.with(&format!("provider.{}", spec.name), "enabled", spec.name == SIM);
+    PROVIDERS.iter().fold(config, turn)
+}
+
+/// The made-up exchange's name.
+const SIM: &str = "sim";
 
 fn first_backfill(clock: &Clock) -> Result<BackfillAsk> {
     let symbols = ["AAPL", "SPY"].into_iter().map(str::parse).collect::<Result<_, _>>()?;
@@ -62,7 +72,7 @@ pub(crate) async fn start(
     log: LogRing,
     folder: &Throwaway,
 ) -> Result<(Engine, EngineHandle, Arc<Calendars>)> {
-    let spec = PROVIDERS.iter().find(|spec| spec.name == "sim").context("this build has no made-up exchange")?;
+    let spec = PROVIDERS.iter().find(|spec| spec.name == SIM).context("this build has no made-up exchange")?;
     let store = Sqlite::open(&folder.0.join("demo.db"), Creation::IfEmpty, Ranks::new(vec!["sim".to_owned()]))?;
     let calendars = Arc::new(Calendars::embedded());
     let setup = Setup {

@@ -1,6 +1,6 @@
 //! How the program ends: 0 it did what was asked, 1 it could not, 2 it was asked wrongly.
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use thiserror::Error;
@@ -28,7 +28,8 @@ pub(crate) fn exit_code(result: anyhow::Result<Done>) -> ExitCode {
         Ok(Done::Trouble) => ExitCode::from(2),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("openbell: {error:#}");
+            // A terminal that is gone takes no words; that is no reason to panic.
+            let _ = writeln!(io::stderr(), "openbell: {error:#}");
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }

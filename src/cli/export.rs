@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
-use crate::cli::exit::Done;
+use crate::cli::exit::{Done, Usage};
 use crate::cli::select::{RangeArgs, interval, symbol};
 use crate::cli::session::{Globals, Session, block_on};
 use crate::export::export;
@@ -41,11 +41,17 @@ pub(crate) fn run(globals: &Globals, args: &ExportArgs) -> Result<Done> {
     let calendars = session.calendars()?;
     let store = session.open_store(Creation::Never)?;
     let by_name = args.out.extension().and_then(|end| end.to_str()).and_then(|end| end.parse().ok());
-    let format = args.format.or(by_name).context("--format is missing: csv or jsonl")?;
+    let format = args.format.or(by_name).ok_or_else(|| Usage("--format is missing: csv or jsonl".to_owned()))?;
     let (from, to) = args.range.resolve(args.interval, args.symbols.first(), &calendars)?;
     let ask =
         ExportAsk { table: args.table, symbols: args.symbols.clone(), interval: args.interval, from, to, format, path: args.out.clone() };
     let done = block_on(async { export(&*store, &ask).await })?;
     eprintln!("openbell: {} rows in {}", done.rows, done.path.display());
+    if done.rows == 0 && args.table == Table::Bars {
+        eprintln!(
+            "openbell: no {} bars are stored there; --interval chooses others, and 'openbell status' says which there are",
+            args.interval
+        );
+    }
     Ok(Done::Yes)
 }

@@ -1,5 +1,7 @@
 //! `openbell run`: the engine without a screen, in the foreground.
 
+use std::io::{Write, stderr};
+
 use anyhow::{Result, anyhow};
 
 use crate::cli::exit::Done;
@@ -30,7 +32,8 @@ pub(crate) fn run(globals: &Globals) -> Result<Done> {
                 },
             }
         };
-        eprintln!("openbell: ending");
+        // The terminal may be gone.
+        let _ = writeln!(stderr(), "openbell: ending");
         stop(engine).await;
         ended.map(|_| Done::Yes)
     })
@@ -39,6 +42,6 @@ pub(crate) fn run(globals: &Globals) -> Result<Done> {
 /// Lines of the log that somebody at the prompt should see.
 fn tell(event: &EngineEvent) {
     if let EngineEvent::Log(line) = event {
-        eprintln!("{} {:5} {}", line.time.format("%Y-%m-%dT%H:%M:%SZ"), line.level_name(), line.message);
+        let _ = writeln!(stderr(), "{} {:5} {}", line.time.format("%Y-%m-%dT%H:%M:%SZ"), line.level_name(), line.message);
     }
 }

@@ -74,7 +74,7 @@ fn parse_span(text: &str) -> Result<Duration, String> {
 pub(crate) fn run(globals: &Globals, args: &ScreenArgs) -> Result<Done> {
     let session = Session::new(globals)?;
     let config = session.config.clone().with("screen", "layout", args.layout.as_str());
-    let text = if args.demo { of_demo(&config, args)? } else { of_store(&session, &config, args)? };
+    let text = if args.demo { of_demo(&demo::only_simulated(config), args)? } else { of_store(&session, &config, args)? };
     output::print(&text)?;
     Ok(Done::Yes)
 }

@@ -68,7 +68,7 @@ impl Session {
         if named.is_empty() && !path.exists() {
             return Ok(Calendars::embedded());
         }
-        let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        let text = std::fs::read_to_string(&path).map_err(|e| Usage(format!("[calendar] days: cannot read {}: {e}", path.display())))?;
         Calendars::embedded().with_user_days(&text).map_err(|e| Usage(format!("{}: {e}", path.display())).into())
     }
 

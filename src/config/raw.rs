@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::key::{KeyKind, KeySpec, SectionSpec};
+use crate::market::clean;
 
 /// What was typed: section and key to value. Nothing is defaulted yet.
 #[derive(Default)]
@@ -41,7 +42,7 @@ impl RawConfig {
         let root = DeTable::parse(text).map_err(|error| {
             let place = error.span().unwrap_or(0..0);
             // The parser's message can quote the text around the mistake, which may be a key somebody typed.
-            ConfigError::at(text, &place, error.message().to_owned())
+            ConfigError::at(text, &place, error.message())
         })?;
         let mut raw = Self::default();
         for (name, value) in root.get_ref() {
@@ -65,17 +66,17 @@ impl RawConfig {
         {
             if !sections.iter().any(|section| section.name == path || section.name.starts_with(&format!("{path}."))) {
                 let near = nearest(&path, sections.iter().map(|section| section.name));
-                return Err(ConfigError::at(text, &name.span(), format!("there is no section [{path}]{near}")));
+                return Err(ConfigError::at(text, &name.span(), &format!("there is no section [{path}]{near}")));
             }
             return table.iter().try_for_each(|(inner, value)| self.take(text, sections, &path, inner, value));
         }
         let spec = find(sections, above, key).ok_or_else(|| {
             let near = nearest(key, sections.iter().filter(|s| s.name == above).flat_map(|s| s.keys).map(|k| k.name));
             let place = if above.is_empty() { "at the top level".to_owned() } else { format!("in [{above}]") };
-            ConfigError::at(text, &name.span(), format!("there is no key '{key}' {place}{near}"))
+            ConfigError::at(text, &name.span(), &format!("there is no key '{key}' {place}{near}"))
         })?;
         let plain = plain_value(value.get_ref());
-        check(spec.kind, &plain).map_err(|message| ConfigError::at(text, &value.span(), format!("{path} {message}")))?;
+        check(spec.kind, &plain).map_err(|message| ConfigError::at(text, &value.span(), &format!("{path} {message}")))?;
         self.values.insert((above.to_owned(), key.to_owned()), plain);
         Ok(())
     }
@@ -138,10 +139,10 @@ fn wanted(kind: KeyKind, value: &toml::Value) -> String {
 }
 
 impl ConfigError {
-    fn at(text: &str, span: &Range<usize>, message: String) -> Self {
+    fn at(text: &str, span: &Range<usize>, message: &str) -> Self {
         let before = text.get(..span.start.min(text.len())).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
-        Self { line, column, message }
+        Self { line, column, message: clean(message).into_owned() }
     }
 }

@@ -140,7 +140,7 @@ impl Ingestion {
     fn writer(&self, context: &Context<'_>) -> Vec<Vec<Segment>> {
         let (writer, theme) = (&*context.view.writer, context.theme);
         if *writer == WriterView::default() {
-            return vec![Segment::words("nothing is written: the engine has opened no store", theme.style(Role::Dim))];
+            return vec![Segment::words("nothing is written here: another engine records", theme.style(Role::Dim))];
         }
         let store = match self.store {
             Detail::Hidden => Vec::new(),

@@ -68,7 +68,10 @@ fn standing(bar: &Bar, ranks: &Ranks) -> (bool, bool, bool, usize) {
 }
 
 fn fuse_revision(old: &Bar, new: &Bar) -> Fused {
-    if standing(new, &Ranks::default()) > standing(old, &Ranks::default()) {
+    // Later the live path knows more of its own bar: a late trade, or that a part of it was not heard.
+    let later = (old.origin, new.origin) == (Origin::Live, Origin::Live) && new.revision > old.revision;
+    let only_partial = new.flags.difference(old.flags) == BarFlags::PARTIAL;
+    if standing(new, &Ranks::default()) > standing(old, &Ranks::default()) && !(later && only_partial) {
         return Fused::Keep;
     }
     if old.same_figures(new) && old.flags.difference(BarFlags::MISMATCH) == new.flags {

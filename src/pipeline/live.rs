@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::calendar::Calendars;
 use crate::market::{
-    Bar, BarFlags, Delay, EventKind, InstrumentId, Interval, Last, MarketEvent, Moves, Origin, Source, SourceBar, Timestamp, Trade,
+    Bar, BarFlags, Delay, EventKind, InstrumentId, Interval, Last, MarketEvent, Moves, Origin, Quote, Source, SourceBar, Timestamp, Trade,
 };
 use crate::pipeline::aggregate::{Aggregator, Late};
 use crate::pipeline::dedupe::{Dedupe, Freshness};
@@ -120,7 +120,7 @@ impl Live {
         match &event.kind {
             EventKind::Trade(trade) => lane.trade(calendars, facts, event, trade),
             EventKind::Last(last) => lane.sample(calendars, facts, event, last),
-            EventKind::Quote(_) => Output { seen: Some(lane.seen()), ..Output::default() },
+            EventKind::Quote(quote) => lane.quote(facts, event, quote),
             EventKind::Bar(bar) => {
                 let judged = judge.judge(source_bar(bar, lane.route.instrument, &facts.source), &lane.route, event.ts_recv);
                 Output { seen: judged.bar.is_ok().then(|| lane.seen()), judged: Some(judged), ..Output::default() }
@@ -176,10 +176,23 @@ impl Lane {
         Seen { instrument: self.route.instrument }
     }
 
+    /// A quote from the future would stand before all that come after it.
+    fn quote(&self, facts: &FeedFacts, event: &MarketEvent, quote: &Quote) -> Output {
+        let refused = [quote.bid, quote.ask].into_iter().flatten().find_map(|price| {
+            let as_trade = Trade { price, size: 0.0, trade_id: None, taker: None, moves: Moves::all() };
+            check_trade(&as_trade, self.route.may_be_negative, event.ts_event, event.ts_recv)
+        });
+        match refused {
+            Some(reason) => Output { quarantined: Some(self.refuse(facts, event, reason)), ..Output::default() },
+            None => Output { seen: Some(self.seen()), ..Output::default() },
+        }
+    }
+
     fn trade(&mut self, calendars: &Calendars, facts: &FeedFacts, event: &MarketEvent, trade: &Trade) -> Output {
         // A trade that is refused was heard all the same: it is no loss.
         let freshness = trade.trade_id.map_or(Freshness::New, |id| self.dedupe.trade(id));
-        if let Some(reason) = check_trade(trade, self.route.may_be_negative, event.ts_event, event.ts_recv) {
+        let ancient = (event.ts_recv.since(event.ts_event) > ANCIENT).then_some("past");
+        if let Some(reason) = check_trade(trade, self.route.may_be_negative, event.ts_event, event.ts_recv).or(ancient) {
             return Output { quarantined: Some(self.refuse(facts, event, reason)), ..Output::default() };
         }
         let lost = match freshness {
@@ -250,6 +263,9 @@ impl Lane {
 /// A sampled price that is older than agreed by more than this was told late: the last close on a Sunday is no trade of
 /// that minute.
 const SAMPLE_AGE: Duration = Duration::from_secs(120);
+
+/// A trade of another day does not come live.
+const ANCIENT: Duration = Duration::from_secs(86_400);
 
 /// How many deaf stretches of a feed are remembered.
 const DEAF: usize = 8;

@@ -103,7 +103,8 @@ fn header(model: &Model, area: Rect, buf: &mut Buffer) {
     let simulated = if model.view.simulated { " SIMULATED ".to_owned() } else { String::new() };
     let paused = model.paused.as_ref().map_or_else(String::new, |paused| {
         let held = model.newest.sequence.saturating_sub(paused.sequence);
-        format!(" PAUSED {}: {held} changes held, p goes on ", countdown(model.now.since(paused.since)))
+        let long = format!(" PAUSED {}: {held} changes held, p goes on ", countdown(model.now.since(paused.since)));
+        if long.len() + 30 <= usize::from(area.width) { long } else { format!(" PAUSED: {held} held ") }
     });
     let old = stale_rows(model);
     let unwritten = if model.view.writer.error.is_some() { "store not written".to_owned() } else { String::new() };

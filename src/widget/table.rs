@@ -132,6 +132,7 @@ fn total_width(kept: &[(usize, usize)]) -> usize {
     kept.iter().map(|(_, width)| width).sum::<usize>() + SPACE * kept.len().saturating_sub(1)
 }
 
+/// Ends at a space where there is one: half a number would be another number.
 fn shorten(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -144,6 +145,9 @@ fn shorten(text: &str, width: usize) -> String {
         short.push(c);
     }
     while short.width() + 1 > width && short.pop().is_some() {}
+    if let Some(space) = short.rfind(' ') {
+        short.truncate(space);
+    }
     if width > 0 {
         short.push('…');
     }

@@ -804,12 +804,22 @@ fn fused(old: &Bar, new: &Bar) -> Fused {
 fn of_one_source_a_worse_kind_of_bar_never_replaces() {
     let old = bar("best", 100.0);
     for flags in [BarFlags::PARTIAL, BarFlags::SAMPLED, BarFlags::ADJUSTED] {
-        let new = with("best", 101.0, |bar| (bar.flags, bar.revision) = (flags, 9));
+        // A partial one of the same run says more; one of another run does not.
+        let revision = if flags == BarFlags::PARTIAL { 0 } else { 9 };
+        let new = with("best", 101.0, |bar| (bar.flags, bar.revision) = (flags, revision));
         assert_eq!(fused(&old, &new), Fused::Keep, "{flags}");
         let back = fused(&Bar { revision: 0, ..new }, &old);
         let Fused::Replace(bar) = back else { panic!("{flags}: {back:?}") };
         assert_eq!((bar.close, bar.flags), (100.0, BarFlags::empty()), "{flags}");
     }
+}
+
+#[test]
+fn of_one_source_a_later_word_may_say_that_a_part_was_not_heard() {
+    let old = bar("best", 100.0);
+    let later = with("best", 101.0, |bar| (bar.flags, bar.revision) = (BarFlags::PARTIAL, 1));
+    assert_eq!(fused(&old, &later), Fused::Replace(later.clone()));
+    assert_eq!(fused(&Bar { origin: Origin::Backfill, ..old }, &later), Fused::Keep, "history is whole");
 }
 
 #[test]
@@ -954,4 +964,24 @@ fn a_longer_bar_at_the_edge_of_what_was_heard_is_partial() {
     assert_eq!(partial(30..150), [true, false, true]);
     assert_eq!(partial(0..180), [false, false, false]);
     assert_eq!(partial(30..60), [true]);
+}
+
+#[test]
+fn a_quote_from_the_future_and_a_trade_of_another_day_are_refused() {
+    let (mut live, feed) = live(true);
+    let quote = |kind: openbell::market::Quote, ahead: u64| {
+        let mut event = event("BTC-USD", second(10 + ahead), EventKind::Quote(kind));
+        event.ts_recv = second(10);
+        event
+    };
+    let fair = openbell::market::Quote { bid: Some(1.0), ask: Some(2.0), ..Default::default() };
+    assert!(live.accept(feed, &quote(fair.clone(), 0)).seen.is_some());
+    let refused = live.accept(feed, &quote(fair.clone(), 61));
+    assert_eq!((refused.seen, refused.quarantined.unwrap().reasons), (None, vec!["future".to_owned()]));
+    let wrong = openbell::market::Quote { ask: Some(-2.0), ..fair };
+    assert_eq!(live.accept(feed, &quote(wrong, 0)).quarantined.unwrap().reasons, ["price"]);
+    let mut old = traded("BTC-USD", 10, trade(100.0, 1.0, 1));
+    old.ts_recv = old.ts_event + std::time::Duration::from_secs(86_401);
+    assert_eq!(live.accept(feed, &old).quarantined.unwrap().reasons, ["past"]);
+    assert_eq!(live.seal(second(200_000)), []);
 }

@@ -113,7 +113,10 @@ impl Feed {
 
     /// One connection, from the first byte to the last; with it, until when everything was heard.
     async fn connection(&mut self, deaf_since: Timestamp) -> (End, Option<Timestamp>) {
-        self.enter(FeedState::Connecting).await;
+        // A feed that is down stays down, and says since when, until it is back.
+        if self.view.attempt == 0 {
+            self.enter(FeedState::Connecting).await;
+        }
         let opened = tokio::select! {
             opened = self.sockets.open(&*self.protocol) => opened,
             () = self.token.cancelled() => return (End::Cancelled, None),
@@ -230,6 +233,11 @@ impl Feed {
                     if let EventKind::Heartbeat { .. } = event.kind {
                         line.last_heartbeat = Some(now);
                     } else {
+                        if self.view.state == FeedState::Silent {
+                            // What the source did not say in the meantime is a hole, though the socket held.
+                            let _ = self.messages.send((self.number, FeedMessage::Deaf(line.last_data, now))).await;
+                            self.view.enter(FeedState::Live, now);
+                        }
                         line.last_data = now;
                         self.view.lag = Some(now.seconds_since(event.ts_event));
                     }
@@ -335,7 +343,11 @@ impl Feed {
 
     async fn enter(&mut self, state: FeedState) {
         if self.view.state != state {
-            tracing::info!(feed = %self.view.source, "{state}");
+            if state == FeedState::Silent {
+                tracing::warn!(feed = %self.view.source, "{state}");
+            } else {
+                tracing::info!(feed = %self.view.source, "{state}");
+            }
             self.view.enter(state, self.clock.now());
             self.publish().await;
         }
