@@ -93,7 +93,7 @@ fn places(area: Rect, count: usize) -> Vec<Rect> {
             let (top, bottom) = split_rows(area, 68);
             let (left, right) = split_columns(top, 68);
             let (upper, lower) = split_rows(right, 40);
-            let (c, rest) = split_columns(bottom, 38);
+            let (c, rest) = split_columns(bottom, 46);
             let (d, e) = split_columns(rest, 55);
             vec![left, upper, lower, c, d, e]
         }

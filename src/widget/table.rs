@@ -146,7 +146,7 @@ fn shorten(text: &str, width: usize) -> String {
     }
     while short.width() + 1 > width && short.pop().is_some() {}
     if let Some(space) = short.rfind(' ') {
-        short.truncate(space);
+        short.truncate(space + 1);
     }
     if width > 0 {
         short.push('…');
