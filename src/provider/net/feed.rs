@@ -79,7 +79,8 @@ impl Feed {
         let mut deaf_since = Timestamp::MIN;
         let mut backoff = pace();
         while !self.token.is_cancelled() {
-            if self.subscriptions.borrow_and_update().is_empty() {
+            self.view.symbols = self.subscriptions.borrow_and_update().len();
+            if self.view.symbols == 0 {
                 self.enter(FeedState::Idle).await;
                 tokio::select! {
                     changed = self.subscriptions.changed() => if changed.is_err() { return },
