@@ -15,8 +15,6 @@ use crate::store::{BarQuery, Store};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     pub pages: Vec<(Timestamp, Timestamp)>,
-    /// Bars that are missing.
-    pub missing: usize,
     /// Bars that are missing and that the source does not keep.
     pub out_of_reach: usize,
 }
@@ -38,9 +36,8 @@ impl Planner<'_> {
         let is_known = |open: Timestamp| present.contains(&open) || covers(&empty, open);
         let bars: Vec<_> = sealed.iter().map(|(open, close)| (*open, *close, is_known(*open))).collect();
         let pages: Vec<_> = runs(&bars).iter().flat_map(|(from, to)| self.provider.pages(interval, *from, *to, self.now)).collect();
-        let missing = || bars.iter().filter(|(_, _, known)| !known);
-        let out_of_reach = missing().filter(|(open, ..)| !covers(&pages, *open)).count();
-        Ok(Plan { missing: missing().count(), out_of_reach, pages })
+        let out_of_reach = bars.iter().filter(|(open, _, known)| !known && !covers(&pages, *open)).count();
+        Ok(Plan { pages, out_of_reach })
     }
 
     fn sealed(&self, interval: Interval, from: Timestamp, to: Timestamp) -> Result<Vec<(Timestamp, Timestamp)>> {

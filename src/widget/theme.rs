@@ -42,22 +42,6 @@ pub struct Theme {
     cursor: bool,
 }
 
-impl Role {
-    pub const ALL: [Self; 11] = [
-        Self::Text,
-        Self::Dim,
-        Self::Up,
-        Self::Down,
-        Self::Accent,
-        Self::Warning,
-        Self::Error,
-        Self::Border,
-        Self::Focus,
-        Self::Selected,
-        Self::Banner,
-    ];
-}
-
 impl Theme {
     /// The theme of that name (`dark`, `light`, `plain`) on a terminal of that depth.
     #[must_use]

@@ -27,7 +27,8 @@ pub(crate) fn append(connection: &mut Connection, mut batch: Batch, ranks: &Rank
 fn write_bars(transaction: &Transaction<'_>, bars: &[Bar], ranks: &Ranks, at: Timestamp, ack: &mut Ack) -> rusqlite::Result<()> {
     // Looked up once a batch, not once a row.
     let mut insert = transaction.prepare_cached(bar::INSERT)?;
-    let mut select = transaction.prepare_cached(bar::SELECT_ONE)?;
+    let one = format!("SELECT {} FROM bars WHERE instrument_id = ?1 AND interval_s = ?2 AND open_time = ?3", bar::COLUMNS);
+    let mut select = transaction.prepare_cached(&one)?;
     let mut update = transaction.prepare_cached(bar::UPDATE)?;
     let mut reader = Reader::default();
     for new in bars {

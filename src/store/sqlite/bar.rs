@@ -12,9 +12,6 @@ pub(crate) const INSERT: &str = "INSERT INTO bars (instrument_id, interval_s, op
 pub(crate) const UPDATE: &str = "UPDATE bars SET open = ?4, high = ?5, low = ?6, close = ?7, volume = ?8, vwap = ?9, n_trades = ?10, session = ?11, source = ?12, origin = ?13, revision = ?14, quality = ?15, flags = ?16, updated_at = ?17 \
      WHERE instrument_id = ?1 AND interval_s = ?2 AND open_time = ?3";
 
-pub(crate) const SELECT_ONE: &str = "SELECT instrument_id, interval_s, open_time, open, high, low, close, volume, vwap, n_trades, session, source, origin, revision, quality, flags \
-     FROM bars WHERE instrument_id = ?1 AND interval_s = ?2 AND open_time = ?3";
-
 /// Runs [`INSERT`] or [`UPDATE`] for a bar; the answer is the rows that changed.
 pub(crate) fn write(statement: &mut CachedStatement<'_>, bar: &Bar, at: Timestamp) -> rusqlite::Result<usize> {
     statement.execute(params![
@@ -78,7 +75,8 @@ impl Reader {
     }
 }
 
-fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+/// A cell whose text must read as a `T`.
+pub(crate) fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     text.parse().map_err(|_| rusqlite::Error::InvalidColumnType(column, text.to_owned(), rusqlite::types::Type::Text))
 }

@@ -6,7 +6,7 @@ use crate::market::{Bar, Instrument, InstrumentId, Interval, Source, Symbol, Tim
 use crate::quality::{Coverage, CoverageState, Quarantined, Severity, Violation};
 use crate::snapshot::JobState;
 use crate::store::contract::{BarQuery, JobQuery, JobRecord, RecordQuery, StoreStatus, SymbolStatus, ViolationRow};
-use crate::store::sqlite::bar::{COLUMNS, Reader};
+use crate::store::sqlite::bar::{COLUMNS, Reader, parsed};
 use crate::store::sqlite::open::schema;
 
 /// The one list that the monitor shows.
@@ -244,9 +244,4 @@ pub(crate) fn check(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 fn interval(row: &Row<'_>, column: usize) -> rusqlite::Result<Interval> {
     let seconds: u32 = row.get(column)?;
     Interval::from_seconds(seconds).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, seconds.into()))
-}
-
-fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let text = row.get_ref(column)?.as_str()?;
-    text.parse().map_err(|_| rusqlite::Error::InvalidColumnType(column, text.to_owned(), rusqlite::types::Type::Text))
 }
