@@ -293,11 +293,13 @@ impl StreamServer {
                     tokio::spawn(refusal.say(stream));
                     continue;
                 }
+                // Read before the answer: what the client does after it cannot be earlier.
+                let opened = clock.now();
                 let head = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: ";
                 let _ = stream.write_all(format!("{head}{accepted}\r\n\r\n").as_bytes()).await;
                 let socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
                 let (steps, script) = mpsc::unbounded_channel();
-                let line = Arc::new(Line { opened: clock.now(), steps, heard: Mutex::default(), sent: AtomicU64::new(0) });
+                let line = Arc::new(Line { opened, steps, heard: Mutex::default(), sent: AtomicU64::new(0) });
                 lines.lock().unwrap().push(Arc::clone(&line));
                 tokio::spawn(serve(socket, line, script, manners, clock.clone()));
             }
