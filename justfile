@@ -20,10 +20,18 @@ check:
 test:
     cargo test
 
-# Kill the release binary twenty times while it records.
+# The story of the store on each engine, and what somebody is told whose server cannot be used.
+stories:
+    OPENBELL_REQUIRE_POSTGRES=1 cargo test --test it -- --nocapture the_story_on connect::
+
+# Kill the release binary twenty times on each engine while it records.
 kills:
     cargo build --release
-    OPENBELL_KILLS=20 OPENBELL_BINARY=target/release/openbell cargo test --test it kill -- --nocapture
+    OPENBELL_REQUIRE_POSTGRES=1 OPENBELL_KILLS=20 OPENBELL_BINARY="$PWD/target/release/openbell" cargo test --test it kill:: -- --nocapture
+
+# Stop PostgreSQL ten times in the middle of ingestion, cut and stall its link, fill its disk.
+faults:
+    OPENBELL_REQUIRE_POSTGRES=1 OPENBELL_FAULTS=10 cargo test --test it faults:: -- --nocapture
 
 # The table of BENCHMARKS.md.
 bench:

@@ -2,10 +2,12 @@
 #![allow(clippy::print_stdout, reason = "a table is printed")]
 
 mod cases;
+#[path = "../tests/it/postgres.rs"]
+mod postgres;
 
 use std::time::Duration;
 
-use cases::{BASELINES, Budget, CASES, Case, Ran, Size};
+use cases::{BASELINES, Budget, CASES, Case, POSTGRES, Ran, Server, Size};
 
 /// How often each way is timed.
 const TURNS: usize = 5;
@@ -25,11 +27,25 @@ fn main() {
     println!("| what | ours | baseline | ratio | budget | met |");
     println!("| --- | ---: | ---: | ---: | ---: | --- |");
     for make in CASES {
-        let mut case = make(size);
-        let figures = measure(&mut case, size.of(1, TURNS));
-        println!("{}", row(&case, &figures));
+        show(&mut make(size), size.of(1, TURNS));
     }
-    println!("\nMedian of {TURNS} alternating turns; the ratio is our rate over the baseline's. The baselines:\n\n```rust\n{BASELINES}```");
+    let server = Server::start();
+    if let Ok(server) = &server {
+        for make in POSTGRES {
+            show(&mut make(size, server), size.of(1, TURNS));
+        }
+    }
+    println!("\nMedian of {TURNS} alternating turns; the ratio is our rate over the baseline's.");
+    match &server {
+        Ok(server) => println!("Both ways reach the server by TCP on the same machine: {}.", server.settings),
+        Err(why) => println!("The PostgreSQL cases were left out: {why}."),
+    }
+    println!("\nThe baselines:\n\n```rust\n{}```", BASELINES.join("\n"));
+}
+
+fn show(case: &mut Case, turns: usize) {
+    let figures = measure(case, turns);
+    println!("{}", row(case, &figures));
 }
 
 fn machine() -> String {

@@ -4,15 +4,18 @@
 #![allow(clippy::disallowed_methods, clippy::cast_possible_wrap, reason = "a bench reads the machine's clock, and counts small things")]
 
 mod bare;
+mod bare_postgres;
 mod bars;
 mod contract;
 mod decode;
 mod judge;
 mod live;
+mod postgres;
 mod screen;
 mod store;
 
 pub use contract::{Budget, Case, Ran, Size};
+pub use postgres::Server;
 
 /// Every case, in the order the table shows them; each is made when its turn comes.
 pub const CASES: &[fn(Size) -> Case] = &[
@@ -25,6 +28,8 @@ pub const CASES: &[fn(Size) -> Case] = &[
     store::fresh,
     store::same_again,
     store::revised,
+    store::bulk,
+    store::live,
     store::year,
     screen::fold_few,
     screen::fold_many,
@@ -32,5 +37,9 @@ pub const CASES: &[fn(Size) -> Case] = &[
     screen::whole_list,
 ];
 
+/// The cases that need a server.
+pub const POSTGRES: &[fn(Size, &Server) -> Case] =
+    &[postgres::append, postgres::half_new, postgres::same_again, postgres::revised, postgres::year];
+
 /// The source of the baselines, to be printed with the figures.
-pub const BASELINES: &str = include_str!("bare.rs");
+pub const BASELINES: [&str; 2] = [include_str!("bare.rs"), include_str!("bare_postgres.rs")];

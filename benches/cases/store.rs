@@ -1,13 +1,15 @@
-//! Bars into the store and out of it.
+//! Bars into a store in a file and out of it.
 
 use std::hint::black_box;
+use std::ops::Range;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use openbell::calendar::Calendars;
-use openbell::market::{Bar, InstrumentId, Interval};
+use openbell::market::{Bar, InstrumentId, Interval, Timestamp};
 use openbell::pipeline::Ranks;
 use openbell::store::{BarQuery, Batch, Creation, Sqlite, Store};
 use rusqlite::Connection;
@@ -18,11 +20,18 @@ use super::bare;
 use super::bars::{in_session, minutes, walk};
 use super::contract::{Budget, Case, Ran, Size, timed};
 
-/// What the writer commits at once.
+/// What the writer commits at once when bars come as they are made.
 const BATCH: usize = 1_000;
-const INSTRUMENTS: usize = 20;
+/// What it commits at once in bulk.
+pub const BULK: usize = 50_000;
 /// Minutes of a year of regular trading.
-const YEAR: usize = 252 * 390;
+pub const YEAR: usize = 252 * 390;
+const INSTRUMENTS: usize = 20;
+/// As many as a large watchlist has.
+const MANY: usize = 500;
+
+/// Batches in the order they are written, shared by both ways.
+type Rows = Rc<Vec<Vec<Bar>>>;
 
 /// A store in a folder of its own, that goes with it.
 struct Place {
@@ -32,17 +41,36 @@ struct Place {
 }
 
 impl Place {
-    fn new(runtime: &Arc<Runtime>) -> Self {
-        let folder = tempfile::tempdir().expect("there is room for a folder");
-        let ranks = Ranks::new(vec!["alpaca".to_owned()]);
-        let store = Sqlite::open(&folder.path().join("openbell.db"), Creation::IfEmpty, ranks).expect("a store can be made");
-        let place = Self { folder, runtime: Arc::clone(runtime), store };
-        for number in 1..=INSTRUMENTS {
+    fn new(runtime: &Arc<Runtime>, instruments: usize) -> Self {
+        let place = Self::open(tempfile::tempdir().expect("there is room for a folder"), runtime);
+        for number in 1..=instruments {
             let symbol = format!("T{number}").parse().expect("a symbol");
             let made = place.runtime.block_on(place.store.instrument(symbol)).expect("an instrument can be made");
             assert_eq!(made.id.0, number as i64, "ids are counted from 1");
         }
         place
+    }
+
+    /// One that holds these rows already.
+    fn holding(runtime: &Arc<Runtime>, instruments: usize, rows: &[Vec<Bar>]) -> Self {
+        let place = Self::new(runtime, instruments);
+        place.append(batches(rows), Kind::Fresh);
+        // The file holds everything, so that it can be copied.
+        runtime.block_on(place.store.settle()).expect("nobody else reads");
+        place
+    }
+
+    /// The same store once more, page by page.
+    fn copy(&self) -> Self {
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        std::fs::copy(self.path(), folder.path().join("openbell.db")).expect("there is room for a copy");
+        Self::open(folder, &self.runtime)
+    }
+
+    fn open(folder: TempDir, runtime: &Arc<Runtime>) -> Self {
+        let ranks = Ranks::new(vec!["alpaca".to_owned()]);
+        let store = Sqlite::open(&folder.path().join("openbell.db"), Creation::IfEmpty, ranks).expect("a store can be made");
+        Self { folder, runtime: Arc::clone(runtime), store }
     }
 
     fn path(&self) -> PathBuf {
@@ -61,20 +89,18 @@ impl Place {
         };
         batches.into_iter().map(append).sum()
     }
+
+    /// Puts a bare connection in our place.
+    fn into_bare(self) -> Bare {
+        let connection = bare::open_writer(&self.path());
+        Bare { _folder: self.folder, connection }
+    }
 }
 
-/// A store of the same make with a bare connection in our place.
+/// A store of the same make, written by a bare connection.
 struct Bare {
     _folder: TempDir,
     connection: Connection,
-}
-
-impl Bare {
-    fn new(runtime: &Arc<Runtime>) -> Self {
-        let place = Place::new(runtime);
-        let connection = bare::open_writer(&place.path());
-        Self { _folder: place.folder, connection }
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,81 +117,90 @@ fn runtime() -> Arc<Runtime> {
 /// Batches in the order of time, each with the same minutes of every instrument.
 fn rows(size: Size) -> Vec<Vec<Bar>> {
     let opens = minutes(&Calendars::embedded(), size.of(BATCH / INSTRUMENTS, 20 * BATCH / INSTRUMENTS));
-    let walks: Vec<_> = (1..=INSTRUMENTS as i64).map(|id| walk(InstrumentId(id), &opens)).collect();
+    let walks = walks(INSTRUMENTS, &opens);
     let batch = |at: usize| -> Vec<Bar> { walks.iter().flat_map(|walk| walk[at..at + BATCH / INSTRUMENTS].to_vec()).collect() };
     (0..opens.len()).step_by(BATCH / INSTRUMENTS).map(batch).collect()
 }
 
-fn batches(rows: &[Vec<Bar>]) -> Vec<Batch> {
+/// The bars of so many instruments, one after the other.
+pub fn walks(instruments: usize, opens: &[Timestamp]) -> Vec<Vec<Bar>> {
+    (1..=instruments as i64).map(|id| walk(InstrumentId(id), opens)).collect()
+}
+
+/// Batches of `at_once` minutes, each minute of every instrument.
+pub fn time_major(walks: &[Vec<Bar>], minutes: Range<usize>, at_once: usize) -> Vec<Vec<Bar>> {
+    let minute = |at: usize| walks.iter().map(move |walk| walk[at].clone());
+    minutes.step_by(at_once).map(|first| (first..first + at_once).flat_map(minute).collect()).collect()
+}
+
+/// What is appended: one batch for each list of bars.
+pub fn batches(rows: &[Vec<Bar>]) -> Vec<Batch> {
     rows.iter().map(|bars| Batch { bars: bars.clone(), at: in_session(), ..Batch::default() }).collect()
 }
 
 /// The same bars as the source says them later.
-fn correct(rows: &[Vec<Bar>], revision: u32) -> Vec<Vec<Bar>> {
-    let revise = |bar: &Bar| Bar { revision, volume: bar.volume.map(|volume| volume + f64::from(revision)), ..bar.clone() };
+pub fn correct(rows: &[Vec<Bar>]) -> Vec<Vec<Bar>> {
+    let revise = |bar: &Bar| Bar { revision: 1, volume: bar.volume.map(|volume| volume + 1.0), ..bar.clone() };
     rows.iter().map(|bars| bars.iter().map(revise).collect()).collect()
 }
 
-fn case(name: &'static str, rows: &[Vec<Bar>], ours: impl FnMut() -> Ran + 'static, bare: impl FnMut() -> Ran + 'static) -> Case {
+/// Writes `rows` into a new copy of `place` each time.
+fn into_copies(name: &'static str, place: Place, rows: Vec<Vec<Bar>>, kind: Kind) -> Case {
     let units = rows.iter().map(Vec::len).sum::<usize>() as u64;
+    let (place, rows) = (Rc::new(place), Rows::new(rows));
+    let (same_place, same_rows) = (Rc::clone(&place), Rc::clone(&rows));
+    let ours = move || -> Ran {
+        let (copy, batches) = (place.copy(), batches(&rows));
+        timed(|| copy.append(batches, kind))
+    };
+    let bare = move || -> Ran {
+        let mut bare = same_place.copy().into_bare();
+        timed(|| bare::upsert(&mut bare.connection, &same_rows))
+    };
     Case { name, unit: "bars", units, ours: Box::new(ours), bare: Some(Box::new(bare)), budget: Budget::Ratio(0.8) }
 }
 
 /// Bars that are new, into an empty store each time.
 pub fn fresh(size: Size) -> Case {
-    let (rows, runtime) = (rows(size), runtime());
-    let (same, same_runtime) = (rows.clone(), Arc::clone(&runtime));
-    let for_units = rows.clone();
-    let ours = move || {
-        let (place, batches) = (Place::new(&runtime), batches(&rows));
-        timed(|| place.append(batches, Kind::Fresh))
-    };
-    let bare = move || {
-        let mut bare = Bare::new(&same_runtime);
-        timed(|| bare::upsert(&mut bare.connection, &same))
-    };
-    case("SQLite upsert: new bars", &for_units, ours, bare)
+    let place = Place::holding(&runtime(), INSTRUMENTS, &[]);
+    into_copies("SQLite upsert: new bars", place, rows(size), Kind::Fresh)
 }
 
 /// Bars that are there already, to the last digit.
 pub fn same_again(size: Size) -> Case {
-    again("SQLite upsert: the same bars again", size, Kind::Same)
+    let rows = rows(size);
+    let place = Place::holding(&runtime(), INSTRUMENTS, &rows);
+    into_copies("SQLite upsert: the same bars again", place, rows, Kind::Same)
 }
 
 /// Bars that are there, and that their source corrects.
 pub fn revised(size: Size) -> Case {
-    again("SQLite upsert: bars that are corrected", size, Kind::Revised)
+    let rows = rows(size);
+    let place = Place::holding(&runtime(), INSTRUMENTS, &rows);
+    into_copies("SQLite upsert: bars that are corrected", place, correct(&rows), Kind::Revised)
 }
 
-fn again(name: &'static str, size: Size, kind: Kind) -> Case {
-    let (rows, runtime) = (rows(size), runtime());
-    let place = Place::new(&runtime);
-    place.append(batches(&rows), Kind::Fresh);
-    let mut bare = Bare::new(&runtime);
-    bare::upsert(&mut bare.connection, &rows);
-    let (same, for_units) = (rows.clone(), rows.clone());
-    let turn = move |rows: &[Vec<Bar>], round: &mut u32| {
-        *round += 1;
-        if kind == Kind::Revised { correct(rows, *round) } else { rows.to_vec() }
-    };
-    let (mut ours_round, mut bare_round) = (0, 0);
-    let ours = move || {
-        let batches = batches(&turn(&rows, &mut ours_round));
-        timed(|| place.append(batches, kind))
-    };
-    let bare = move || {
-        // The whole of it, with its folder.
-        let bare = &mut bare;
-        let rows = turn(&same, &mut bare_round);
-        timed(|| bare::upsert(&mut bare.connection, &rows))
-    };
-    case(name, &for_units, ours, bare)
+/// History as a backfill brings it: one symbol after the other, in large batches.
+pub fn bulk(size: Size) -> Case {
+    let rows = walks(size.of(2, 4), &minutes(&Calendars::embedded(), size.of(1_000, BULK)));
+    let place = Place::holding(&runtime(), INSTRUMENTS, &[]);
+    into_copies("SQLite upsert: new bars in bulk, 50,000 of a symbol at once", place, rows, Kind::Fresh)
+}
+
+/// A watchlist as it is lived: each minute of 500 symbols, two minutes a batch, into a store that holds earlier minutes of
+/// them all. Each row comes to a page of its own.
+pub fn live(size: Size) -> Case {
+    let (before, after) = (size.of(4, 200), size.of(4, 120));
+    let walks = walks(MANY, &minutes(&Calendars::embedded(), before + after));
+    let part = |minutes: Range<usize>| time_major(&walks, minutes, BATCH / MANY);
+    let place = Place::holding(&runtime(), MANY, &part(0..before));
+    into_copies("SQLite upsert: new bars live, each minute of 500 symbols", place, part(before..before + after), Kind::Fresh)
 }
 
 /// A year of one symbol's minutes, out of the store.
 pub fn year(size: Size) -> Case {
     let runtime = runtime();
-    let place = Place::new(&runtime);
+    let place = Place::new(&runtime, 1);
     let bars = walk(InstrumentId(1), &minutes(&Calendars::embedded(), size.of(1_000, YEAR)));
     let batch = |bars: &[Bar]| Batch { bars: bars.to_vec(), at: in_session(), ..Batch::default() };
     place.append(bars.chunks(4 * BATCH).map(batch).collect(), Kind::Fresh);
@@ -186,7 +221,7 @@ pub fn year(size: Size) -> Case {
         })
     };
     Case {
-        name: "load a year of one symbol's minutes",
+        name: "SQLite load: a year of one symbol's minutes",
         unit: "bars",
         units: bars.len() as u64,
         ours: Box::new(ours),

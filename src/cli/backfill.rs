@@ -15,11 +15,11 @@ use crate::cli::monitor::stop;
 use crate::cli::select::{RangeArgs, interval, symbol};
 use crate::cli::session::{Globals, Session, block_on};
 use crate::engine::{Duty, Engine, EngineHandle, history_route, new_record, open_providers};
-use crate::host::{EngineLock, LockError, LogRing, shutdown_signal};
+use crate::host::{LogRing, shutdown_signal};
 use crate::market::{Interval, Symbol, Timestamp};
 use crate::request::{BackfillAsk, days_back};
 use crate::snapshot::JobState;
-use crate::store::{Creation, JobQuery, JobRecord, Store};
+use crate::store::{Claim, Creation, JobQuery, JobRecord, Store, StoreError};
 
 /// Fetch history into the store; what is there already is not asked for again.
 #[derive(Debug, Args)]
@@ -43,6 +43,8 @@ pub(crate) struct BackfillArgs {
 
 /// How often the jobs' rows are looked at.
 const LOOK: Duration = Duration::from_millis(250);
+/// With every so many looks the engine's place is tried.
+const TAKE_OVER: u32 = 8;
 
 /// Puts one job for each symbol into the store and follows them to their end.
 pub(crate) fn run(globals: &Globals, args: &BackfillArgs) -> Result<Done> {
@@ -51,9 +53,9 @@ pub(crate) fn run(globals: &Globals, args: &BackfillArgs) -> Result<Done> {
         return Err(Usage("say how far back: --days N, or --from".to_owned()).into());
     }
     let records = records(&session, args)?;
-    let store = session.open_store(Creation::IfEmpty)?;
     let (log, _sink) = session.start_log(&session.clock)?;
     block_on(async {
+        let store = session.open_store(Creation::IfEmpty).await?;
         let mut ids = Vec::new();
         for record in records {
             ids.push(store.save_job(record).await.context("queue the work")?);
@@ -79,7 +81,7 @@ struct Work<'a> {
     session: &'a Session,
     store: Arc<dyn Store>,
     log: LogRing,
-    ours: Option<(Engine, EngineHandle, EngineLock)>,
+    ours: Option<(Engine, EngineHandle, Claim)>,
     told: bool,
     /// Why the last commit failed.
     trouble: Option<String>,
@@ -89,9 +91,12 @@ impl Work<'_> {
     /// Shows the jobs' rows until all are over.
     async fn follow(&mut self, ids: &[i64]) -> Result<Done> {
         let mut show = Show::new();
+        let mut looks = 0_u32;
         loop {
             // Whoever worked may have ended in the meantime.
-            self.work_unless_somebody_does().await?;
+            if looks.is_multiple_of(TAKE_OVER) {
+                self.work_unless_somebody_does().await?;
+            }
             let jobs: Vec<_> = self.store.jobs(JobQuery::All).await?.into_iter().filter(|job| ids.contains(&job.id)).collect();
             for job in &jobs {
                 show.job(job);
@@ -102,6 +107,7 @@ impl Work<'_> {
             }
             self.tell_trouble();
             self.session.clock.sleep(LOOK).await;
+            looks = looks.wrapping_add(1);
         }
     }
 
@@ -121,14 +127,16 @@ impl Work<'_> {
         if self.ours.is_some() {
             return Ok(());
         }
-        match self.session.lock() {
-            Ok(lock) => {
+        match self.store.claim().await {
+            Ok(place) => {
                 let (engine, handle, _) = self.session.start_engine(Arc::clone(&self.store), self.log.clone(), Duty::Work).await?;
-                self.ours = Some((engine, handle, lock));
+                self.ours = Some((engine, handle, place));
             }
-            Err(error) if !matches!(error.downcast_ref(), Some(LockError::Held { .. })) => return Err(error),
-            Err(_) if !std::mem::replace(&mut self.told, true) => eprintln!("openbell: a running engine does the work"),
-            Err(_) => {}
+            Err(StoreError::Held { .. }) if !std::mem::replace(&mut self.told, true) => {
+                eprintln!("openbell: a running engine does the work");
+            }
+            Err(StoreError::Held { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
         Ok(())
     }

@@ -40,8 +40,8 @@ const WEEK: Duration = Duration::from_secs(7 * 86_400);
 pub(crate) fn run(globals: &Globals, args: &BarsArgs) -> Result<Done> {
     let session = Session::new(globals)?;
     let calendars = session.calendars()?;
-    let store = session.open_store(Creation::Never)?;
     block_on(async {
+        let store = session.open_store(Creation::Never).await?;
         let (found, missing) = instruments(&*store, &args.symbols).await?;
         let names = Describe::new(found.clone());
         let mut rows = Rows::begin(BARS, args.format.format)?;

@@ -77,6 +77,7 @@ pub(crate) async fn start(
     let calendars = Arc::new(Calendars::embedded());
     let setup = Setup {
         store: Arc::new(store),
+        spool: None,
         config: config.clone(),
         clock: clock.clone(),
         calendars: Arc::clone(&calendars),

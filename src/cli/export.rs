@@ -39,13 +39,15 @@ pub(crate) struct ExportArgs {
 pub(crate) fn run(globals: &Globals, args: &ExportArgs) -> Result<Done> {
     let session = Session::new(globals)?;
     let calendars = session.calendars()?;
-    let store = session.open_store(Creation::Never)?;
     let by_name = args.out.extension().and_then(|end| end.to_str()).and_then(|end| end.parse().ok());
     let format = args.format.or(by_name).ok_or_else(|| Usage("--format is missing: csv or jsonl".to_owned()))?;
     let (from, to) = args.range.resolve(args.interval, args.symbols.first(), &calendars)?;
     let ask =
         ExportAsk { table: args.table, symbols: args.symbols.clone(), interval: args.interval, from, to, format, path: args.out.clone() };
-    let done = block_on(async { export(&*store, &ask).await })?;
+    let done = block_on(async {
+        let store = session.open_store(Creation::Never).await?;
+        export(&*store, &ask).await
+    })?;
     eprintln!("openbell: {} rows in {}", done.rows, done.path.display());
     if done.rows == 0 && args.table == Table::Bars {
         eprintln!(

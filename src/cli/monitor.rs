@@ -20,10 +20,10 @@ use crate::widget::Theme;
 pub(crate) fn run(globals: &Globals) -> Result<Done> {
     demand_terminal("openbell screen")?;
     let session = Session::new(globals)?;
-    let _lock = session.lock()?;
-    let store = session.open_store(Creation::IfEmpty)?;
     let (log, _sink) = session.start_log(&session.clock)?;
     block_on(async {
+        let store = session.open_store(Creation::IfEmpty).await?;
+        let _place = store.claim().await?;
         let (engine, handle, calendars) = session.start_engine(store, log, Duty::Record).await?;
         watch(Stage { engine, handle, calendars, config: session.config.clone(), clock: session.clock.clone() }).await
     })

@@ -29,8 +29,8 @@ pub(crate) struct RecordArgs {
 pub(crate) fn run(globals: &Globals, table: Table, args: &RecordArgs) -> Result<Done> {
     let session = Session::new(globals)?;
     let calendars = session.calendars()?;
-    let store = session.open_store(Creation::Never)?;
     block_on(async {
+        let store = session.open_store(Creation::Never).await?;
         let (found, missing) = instruments(&*store, &args.symbols).await?;
         if let Some(symbol) = missing.first() {
             bail!("{symbol} is not in the store");

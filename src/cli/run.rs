@@ -15,10 +15,10 @@ use crate::store::Creation;
 /// Records until a signal comes.
 pub(crate) fn run(globals: &Globals) -> Result<Done> {
     let session = Session::new(globals)?;
-    let _lock = session.lock()?;
-    let store = session.open_store(Creation::IfEmpty)?;
     let (log, _sink) = session.start_log(&session.clock)?;
     block_on(async {
+        let store = session.open_store(Creation::IfEmpty).await?;
+        let _place = store.claim().await?;
         let (engine, mut handle, _) = session.start_engine(store, log, Duty::Record).await?;
         eprintln!("openbell: recording into {} (pid {})", session.store_url, std::process::id());
         let signal = shutdown_signal();

@@ -14,9 +14,9 @@ use crate::cli::output;
 use crate::cli::session::{Globals, Session, block_on};
 use crate::config::Config;
 use crate::engine::{Duty, EngineHandle, catalogue};
-use crate::host::{Clock, LockError, start_log};
+use crate::host::{Clock, start_log};
 use crate::provider::sim::opening_time;
-use crate::store::Creation;
+use crate::store::{Creation, StoreError};
 use crate::terminal::{Format, paper};
 use crate::tui::{LAYOUTS, Model, Msg, Parts, update};
 use crate::widget::{Depth, Theme};
@@ -93,15 +93,16 @@ fn of_demo(config: &Config, args: &ScreenArgs) -> Result<String> {
 
 /// Where another engine records already, its store is read and nothing is written.
 fn of_store(session: &Session, config: &Config, args: &ScreenArgs) -> Result<String> {
-    let lock = match session.lock() {
-        Ok(lock) => Some(lock),
-        Err(error) if matches!(error.downcast_ref(), Some(LockError::Held { .. })) => None,
-        Err(error) => return Err(error),
-    };
-    let store = session.open_store(Creation::IfEmpty)?;
     let (log, _sink) = session.start_log(&session.clock)?;
     block_on(async {
-        let (engine, handle, calendars) = session.start_engine(store, log, if lock.is_some() { Duty::Record } else { Duty::Watch }).await?;
+        let store = session.open_store(Creation::IfEmpty).await?;
+        let place = match store.claim().await {
+            Ok(place) => Some(place),
+            Err(StoreError::Held { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let duty = if place.is_some() { Duty::Record } else { Duty::Watch };
+        let (engine, handle, calendars) = session.start_engine(store, log, duty).await?;
         let text = frame(handle, calendars, config, &session.clock, args).await;
         stop(engine).await;
         Ok(text)

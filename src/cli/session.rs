@@ -10,12 +10,12 @@ use anyhow::{Context, Result};
 use crate::calendar::Calendars;
 use crate::cli::exit::Usage;
 use crate::config::{Config, Facts, RawConfig, SectionSpec, StoreUrl};
-use crate::engine::{Duty, Engine, EngineHandle, Setup, config_sections, open_providers};
-use crate::host::{Clock, EngineLock, Folders, LogRing, LogSink, environment, expand_home, is_private, start_log};
+use crate::engine::{Duty, Engine, EngineHandle, Setup, config_sections, open_providers, spool_limit};
+use crate::host::{Clock, Folders, LogRing, LogSink, environment, expand_home, is_private, start_log};
 use crate::market::Symbol;
 use crate::pane::PANES;
 use crate::pipeline::Ranks;
-use crate::store::{Creation, Sqlite, Store, StoreError};
+use crate::store::{COPYING, Creation, Spool, Store, StoreError, open};
 
 /// What every command knows of the machine and the person.
 pub(crate) struct Session {
@@ -32,7 +32,7 @@ pub(crate) struct Globals {
     /// Use this config file instead of the one in the config folder.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Use this store: sqlite:relative/path or sqlite:/absolute/path.
+    /// Use this store: sqlite:relative/path, sqlite:/absolute/path or postgres://user@host/database.
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) store: Option<String>,
 }
@@ -56,7 +56,7 @@ impl Session {
         let environment = environment();
         let config_file = globals.config.clone().unwrap_or_else(|| folders.config_file());
         let config = load_config(&config_file, globals.config.is_some(), environment.clone())?;
-        let store_url = store_url(globals, &environment, &config, &folders)?;
+        let store_url = store_url(globals, &environment, (&config, &config_file), &folders)?;
         Ok(Self { folders, config_file, config, store_url, clock: Clock::system() })
     }
 
@@ -72,25 +72,41 @@ impl Session {
         Calendars::embedded().with_user_days(&text).map_err(|e| Usage(format!("{}: {e}", path.display())).into())
     }
 
-    /// The file of the store.
-    pub(crate) fn store_path(&self) -> PathBuf {
-        let StoreUrl::Sqlite(path) = &self.store_url;
-        expand_home(path)
-    }
-
     /// Opens the store.
-    pub(crate) fn open_store(&self, creation: Creation) -> Result<Arc<dyn Store>, StoreError> {
-        let ranks = Ranks::new(self.config.section("sources").list("rank"));
-        Ok(Arc::new(Sqlite::open(&self.store_path(), creation, ranks)?))
+    pub(crate) async fn open_store(&self, creation: Creation) -> Result<Arc<dyn Store>> {
+        let store = self.open_url(&self.store_url, creation).await?;
+        match store.about(COPYING).await? {
+            None => Ok(store),
+            Some(_) => Err(StoreError::HalfCopied(store.name()).into()),
+        }
     }
 
-    /// Takes the engine's lock; the store's folder is made for it.
-    pub(crate) fn lock(&self) -> Result<EngineLock> {
-        let path = self.store_path();
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    /// Opens any store, as it is.
+    pub(crate) async fn open_url(&self, url: &StoreUrl, creation: Creation) -> Result<Arc<dyn Store>> {
+        let ranks = Ranks::new(self.config.section("sources").list("rank"));
+        Ok(open(url, creation, ranks).await?)
+    }
+
+    /// Where batches wait while a server is away; a store on this machine needs none.
+    async fn spool(&self, store: &dyn Store) -> Result<Option<Spool>> {
+        if matches!(self.store_url, StoreUrl::Sqlite(_)) {
+            return Ok(None);
         }
-        Ok(EngineLock::take(&path)?)
+        let id = store.about("id").await?.context("the store does not say who it is: 'openbell db check' looks it over")?;
+        Ok(Some(Spool::open(&self.spool_file(&id), &id, spool_limit(&self.config))?))
+    }
+
+    fn spool_file(&self, id: &str) -> PathBuf {
+        self.folders.data.join(format!("spool-{id}.db"))
+    }
+
+    /// How many rows wait on this machine for a store.
+    pub(crate) async fn spooled(&self, store: &dyn Store) -> Result<u64> {
+        let id = store.about("id").await?.unwrap_or_default();
+        if !self.spool_file(&id).exists() {
+            return Ok(0);
+        }
+        Ok(Spool::open(&self.spool_file(&id), &id, spool_limit(&self.config))?.held().rows)
     }
 
     /// Starts the log of this process.
@@ -112,8 +128,10 @@ impl Session {
         duty: Duty,
     ) -> Result<(Engine, EngineHandle, Arc<Calendars>)> {
         let calendars = Arc::new(self.calendars()?);
+        let spool = if duty == Duty::Record { self.spool(&*store).await? } else { None };
         let setup = Setup {
             store,
+            spool,
             config: self.config.clone(),
             clock: self.clock.clone(),
             calendars: Arc::clone(&calendars),
@@ -141,11 +159,19 @@ fn load_config(path: &Path, named: bool, environment: BTreeMap<String, String>) 
 }
 
 /// The command line stands above the environment, that above the file; `DATABASE_URL` is taken only with a word.
-fn store_url(globals: &Globals, environment: &BTreeMap<String, String>, config: &Config, folders: &Folders) -> Result<StoreUrl> {
+fn store_url(
+    globals: &Globals,
+    environment: &BTreeMap<String, String>,
+    (config, config_file): (&Config, &Path),
+    folders: &Folders,
+) -> Result<StoreUrl> {
     let own = environment.get("OPENBELL_STORE").map(String::as_str).filter(|url| !url.is_empty());
     let file = Some(config.section("store").text("url")).filter(|url| !url.is_empty());
     let common = environment.get("DATABASE_URL").map(String::as_str).filter(|url| !url.is_empty());
-    let parse = |text: &str, from: &str| text.parse::<StoreUrl>().map_err(|e| anyhow::Error::from(Usage(format!("{from}: {e}"))));
+    let parse = |text: &str, from: &str| {
+        let url = text.parse::<StoreUrl>().and_then(|url| url.with_environment(environment));
+        url.map_err(|e| anyhow::Error::from(Usage(format!("{from}: {e}"))))
+    };
     if let Some(text) = &globals.store {
         return parse(text, "--store");
     }
@@ -153,10 +179,15 @@ fn store_url(globals: &Globals, environment: &BTreeMap<String, String>, config: 
         return parse(text, "OPENBELL_STORE");
     }
     if let Some(text) = file {
-        return parse(text, "[store] url");
+        let url = parse(text, "[store] url")?;
+        if url.has_password() && !is_private(config_file) {
+            let reason = "[store] url holds a password, but others can read the file: chmod 600 it, or use PGPASSWORD";
+            return Err(Usage(reason.to_owned()).into());
+        }
+        return Ok(url);
     }
     match common {
-        Some(text) if text.starts_with("sqlite:") => {
+        Some(text) if ["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| text.starts_with(scheme)) => {
             eprintln!("openbell: the store is that of DATABASE_URL; --store names another");
             parse(text, "DATABASE_URL")
         }

@@ -42,8 +42,8 @@ enum What {
 pub(crate) fn run(globals: &Globals, args: &SymbolsArgs) -> Result<Done> {
     let session = Session::new(globals)?;
     let creation = if matches!(args.what, What::List(_)) { Creation::Never } else { Creation::IfEmpty };
-    let store = session.open_store(creation)?;
     block_on(async {
+        let store = session.open_store(creation).await?;
         match &args.what {
             What::List(format) => list(&*store, *format).await,
             What::Add { symbols } => add(&session, &*store, symbols).await,

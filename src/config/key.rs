@@ -37,13 +37,47 @@ pub struct SectionSpec {
 
 pub const STORE: SectionSpec = SectionSpec {
     name: "store",
-    sentence: "Where bars are kept.",
-    keys: &[KeySpec {
-        name: "url",
-        sentence: "The store: sqlite:relative/path, sqlite:/absolute/path; empty is openbell.db in the data folder.",
-        default: "\"\"",
-        kind: KeyKind::Text,
-    }],
+    sentence: "Where bars are kept, and what else is.",
+    keys: &[
+        KeySpec {
+            name: "url",
+            sentence: "The store: sqlite:path, sqlite:/path or postgres://user@host/database; empty is openbell.db in the data folder.",
+            default: "\"\"",
+            kind: KeyKind::Text,
+        },
+        KeySpec {
+            name: "quotes",
+            sentence: "Whether prices and quotes are kept as they change, at most one a second of each instrument.",
+            default: "true",
+            kind: KeyKind::Flag,
+        },
+        KeySpec {
+            name: "trades",
+            sentence: "Whether each trade is kept, beside the bars that are made of them: that takes room.",
+            default: "false",
+            kind: KeyKind::Flag,
+        },
+        KeySpec {
+            name: "spool_mb",
+            sentence: "How many megabytes of rows may wait on this machine while a PostgreSQL store is away.",
+            default: "1024",
+            kind: KeyKind::Integer { min: 1, max: 1_000_000 },
+        },
+    ],
+};
+
+pub const RETAIN: SectionSpec = SectionSpec {
+    name: "store.retain",
+    sentence: "How many days rows are kept, by table; 0 is for ever.",
+    keys: &[
+        days("bars_intraday", "Bars shorter than a day, by when they opened; longer ones are always kept.", "0"),
+        days("quotes", "Sampled prices and quotes.", "7"),
+        days("trades", "Trades, where they are kept.", "7"),
+        days("quarantine", "What was refused, with the reason.", "365"),
+        days("violations", "Broken rules of data quality.", "365"),
+        days("jobs", "Jobs that are over.", "90"),
+        days("alert_history", "Alerts that went off.", "365"),
+    ],
 };
 
 pub const WATCHLIST: SectionSpec = SectionSpec {
@@ -128,3 +162,8 @@ pub const LOG: SectionSpec = SectionSpec {
         kind: KeyKind::Choice(&["error", "warn", "info", "debug", "trace"]),
     }],
 };
+
+/// How long rows of a table are kept.
+const fn days(name: &'static str, sentence: &'static str, default: &'static str) -> KeySpec {
+    KeySpec { name, sentence, default, kind: KeyKind::Integer { min: 0, max: 36_500 } }
+}

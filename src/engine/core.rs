@@ -1,4 +1,5 @@
-//! The one task that everything meets in: it folds events into the picture and hands bars to the writer.
+//! The one task that everything meets in: it folds events into the picture and hands bars to the writer. It waits for
+//! no store and for no source.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,14 +8,17 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::calendar::Calendars;
+use crate::engine::desk::{Answer, Errand};
 use crate::engine::feeds::Feeds;
 use crate::engine::jobs::Jobs;
+use crate::engine::notice::turns;
 use crate::engine::setup::Duty;
+use crate::engine::ticks::Ticks;
 use crate::host::{Clock, LogRing};
 use crate::market::{Instrument, InstrumentId, Interval, MarketEvent, Timestamp};
 use crate::pipeline::{Hole, Judged, Live, Output};
 use crate::provider::net::FeedMessage;
-use crate::quality::{Coverage, CoverageState, Violation};
+use crate::quality::{Coverage, CoverageState, Severity, Violation};
 use crate::request::{EngineEvent, Request};
 use crate::snapshot::{MarketView, Update, VenueView, venue_view};
 use crate::store::{Batch, Store, Writer, WriterEvent};
@@ -37,6 +41,10 @@ pub(crate) struct Core {
     /// `None` when another engine owns the store.
     pub(crate) writer: Option<Writer>,
     pub(crate) jobs: Jobs,
+    pub(crate) desk: mpsc::Sender<Errand>,
+    /// Whether the desk looks into the store now.
+    pub(crate) looking: bool,
+    pub(crate) ticks: Ticks,
     pub(crate) log: LogRing,
     pub(crate) watched: Vec<Instrument>,
     pub(crate) view: MarketView,
@@ -56,6 +64,7 @@ pub(crate) struct Core {
 pub(crate) struct Inbox {
     pub(crate) messages: mpsc::Receiver<(usize, FeedMessage)>,
     pub(crate) writer: mpsc::Receiver<WriterEvent>,
+    pub(crate) answers: mpsc::Receiver<Answer>,
     pub(crate) requests: mpsc::Receiver<Request>,
 }
 
@@ -64,7 +73,7 @@ impl Core {
     pub(crate) async fn run(mut self, token: CancellationToken) {
         let mut published = Timestamp::MIN;
         let mut look = self.clock.interval(LOOK);
-        self.look().await;
+        self.look();
         self.publish();
         loop {
             tokio::select! {
@@ -75,8 +84,9 @@ impl Core {
                     self.publish();
                     published = self.clock.now();
                 }
-                () = look.tick() => self.look().await,
-                Some(request) = self.inbox.requests.recv() => self.carry_out(request).await,
+                () = look.tick() => self.look(),
+                Some(request) = self.inbox.requests.recv() => self.carry_out(request),
+                Some(answer) = self.inbox.answers.recv() => self.answered(answer),
                 Some(event) = self.inbox.writer.recv() => self.written(event),
                 Some(progress) = self.jobs.progress() => self.progressed(progress),
                 Some((feed, message)) = self.inbox.messages.recv() => self.heard(feed, message),
@@ -117,6 +127,7 @@ impl Core {
         if let Some(seen) = seen {
             let opened = self.feeds.opened(feed);
             let (source, delay) = (opened.source.clone(), opened.spec.capabilities.delay);
+            batch.trades = self.ticks.heard(seen.instrument, &source, &event);
             self.fold(Update::Event { instrument: seen.instrument, event, source, delay });
         }
         self.write(batch);
@@ -163,7 +174,17 @@ impl Core {
 
     fn written(&mut self, event: WriterEvent) {
         match event {
-            WriterEvent::State(view) => self.fold(Update::Writer(view)),
+            WriterEvent::State(view) => {
+                for (severity, message) in turns(&self.view.writer, &view) {
+                    // Without a screen there is only the log; the writer tells it the rest itself.
+                    if severity == Severity::Error {
+                        tracing::error!("{message}");
+                    }
+                    let (time, about) = (self.clock.now(), "store".to_owned());
+                    self.tell(EngineEvent::Notice { time, severity, about, message });
+                }
+                self.fold(Update::Writer(view));
+            }
             WriterEvent::Disagreement(violation) => self.violated(&violation),
         }
     }
@@ -174,30 +195,23 @@ impl Core {
         }
     }
 
-    /// What time alone changes: bars that ended, clocks, lines of the log, jobs that wait.
-    async fn look(&mut self) {
+    /// What time alone changes: bars that ended, quotes, clocks, lines of the log, jobs that wait.
+    fn look(&mut self) {
         let now = self.clock.now();
+        let mut batch = self.ticks.collect(&self.view, now);
         if self.live.due().is_some_and(|due| due <= now) {
-            let mut batch = Batch::default();
             for judged in self.live.seal(now) {
                 self.take(judged, &mut batch);
             }
-            self.write(batch);
         }
+        self.write(batch);
         self.look_at_venues(now);
         self.dirty |= self.view.roll(now);
         for view in self.feeds.look(&self.view, now) {
             self.fold(Update::Feed(view));
         }
         self.tell_log();
-        if self.writer.is_some() {
-            self.start_waiting_jobs().await;
-        }
-        if self.duty == Duty::Record
-            && let Err(error) = self.follow_list().await
-        {
-            tracing::debug!("cannot look at the watchlist: {error:#}");
-        }
+        self.look_into_store();
     }
 
     /// A venue's clock changes when it said it would.
@@ -247,7 +261,7 @@ impl Core {
             self.hear(feed, message);
         }
         let now = self.clock.now();
-        let mut batch = Batch::default();
+        let mut batch = self.ticks.collect(&self.view, now);
         for judged in self.live.partial(now) {
             self.take(judged, &mut batch);
         }

@@ -1,6 +1,6 @@
 //! Jobs: who works, who waits, and how they are stopped.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +8,14 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::core::Core;
+use crate::engine::desk::Ready;
 use crate::engine::setup::{Opened, route};
 use crate::host::Tasks;
 use crate::job::{Backfill, Bench, Progress, job_view};
 use crate::market::{Interval, Symbol, Timestamp};
 use crate::request::{BackfillAsk, EngineEvent};
 use crate::snapshot::{JobState, Update};
-use crate::store::{JobQuery, JobRecord, StoreError};
+use crate::store::JobRecord;
 
 /// How many jobs work at once: the sources' limits are shared anyway.
 const AT_ONCE: usize = 2;
@@ -26,6 +27,8 @@ pub(crate) struct Jobs {
     tasks: Tasks,
     room: Arc<Semaphore>,
     tokens: HashMap<i64, CancellationToken>,
+    /// Jobs that ended since the last look into the store began: it may have seen them before.
+    ended: HashSet<i64>,
     sender: mpsc::Sender<Progress>,
     receiver: mpsc::Receiver<Progress>,
 }
@@ -33,11 +36,18 @@ pub(crate) struct Jobs {
 impl Jobs {
     pub(crate) fn new(tasks: Tasks) -> Self {
         let (sender, receiver) = mpsc::channel(256);
-        Self { tasks, room: Arc::new(Semaphore::new(AT_ONCE)), tokens: HashMap::new(), sender, receiver }
+        let room = Arc::new(Semaphore::new(AT_ONCE));
+        Self { tasks, room, tokens: HashMap::new(), ended: HashSet::new(), sender, receiver }
     }
 
     pub(crate) async fn progress(&mut self) -> Option<Progress> {
         self.receiver.recv().await
+    }
+
+    /// A look into the store begins; the answer is which jobs are at work here.
+    pub(crate) fn look_begins(&mut self) -> HashSet<i64> {
+        self.ended.clear();
+        self.tokens.keys().copied().collect()
     }
 
     /// Stops a job; false when it is not at work here.
@@ -90,41 +100,12 @@ pub fn history_route(providers: &[Opened], symbol: &Symbol, interval: Interval, 
 }
 
 impl Core {
-    /// Saves one job for each symbol; they start at the next look.
-    pub(crate) async fn queue_backfill(&mut self, ask: &BackfillAsk) -> Result<usize, String> {
-        let providers = self.feeds.providers();
-        let mut records = Vec::new();
-        for symbol in &ask.symbols {
-            let (opened, _) = history_route(&providers, symbol, ask.interval, ask.source.as_deref())?;
-            records.push(new_record(ask, symbol, opened.spec.name, self.clock.now()));
+    /// Starts a job that was found in the store or that somebody here asked for.
+    pub(crate) fn start_job(&mut self, Ready { record, instrument, opened, spelling }: Ready) {
+        if self.jobs.tokens.contains_key(&record.id) || self.jobs.ended.contains(&record.id) {
+            return;
         }
-        for record in &records {
-            self.store.save_job(record.clone()).await.map_err(|e| e.to_string())?;
-        }
-        self.start_waiting_jobs().await;
-        Ok(records.len())
-    }
-
-    /// Starts what waits in the store, whoever put it there, and what another engine left unfinished.
-    pub(crate) async fn start_waiting_jobs(&mut self) {
-        let Ok(records) = self.store.jobs(JobQuery::Open).await else { return };
-        for record in records {
-            let ours = self.jobs.tokens.contains_key(&record.id);
-            if record.state.is_over() || ours || record.kind != BACKFILL {
-                continue;
-            }
-            if let Err(reason) = self.start_job(record.clone()).await {
-                self.refuse_job(record, reason).await;
-            }
-        }
-    }
-
-    async fn start_job(&mut self, record: JobRecord) -> Result<(), String> {
-        let symbol = record.symbol.clone().ok_or("the job names no symbol")?;
-        let interval = record.interval.ok_or("the job names no interval")?;
-        let instrument = self.store.instrument(symbol.clone()).await.map_err(|e: StoreError| e.to_string())?;
-        let (opened, spelling) = history_route(&self.feeds.providers(), &symbol, interval, record.source.as_deref())?;
-        let writer = self.writer.clone().ok_or("nothing is written here")?;
+        let Some(writer) = self.writer.clone() else { return };
         let token = CancellationToken::new();
         self.jobs.tokens.insert(record.id, token.clone());
         let bench = Bench {
@@ -139,7 +120,6 @@ impl Core {
         // At once, not by the queue: whoever reads the answer finds the job in the picture.
         self.progressed(Progress(job_view(&record, "waits")));
         self.spawn_backfill(Backfill { bench, provider: opened.provider, source: opened.source, instrument, spelling, record });
-        Ok(())
     }
 
     fn spawn_backfill(&self, job: Backfill) {
@@ -157,16 +137,10 @@ impl Core {
         });
     }
 
-    async fn refuse_job(&mut self, mut record: JobRecord, reason: String) {
-        tracing::warn!(job = record.id, "a job cannot start: {reason}");
-        (record.state, record.error, record.updated_at) = (JobState::Failed, Some(reason), self.clock.now());
-        // A job that cannot be saved is tried again, and refused again.
-        let _ = self.store.save_job(record).await;
-    }
-
     pub(crate) fn progressed(&mut self, Progress(job): Progress) {
         if job.state.is_over() {
             self.jobs.tokens.remove(&job.id);
+            self.jobs.ended.insert(job.id);
             self.tell(EngineEvent::JobOver(job.clone()));
         }
         self.fold(Update::Job(job));

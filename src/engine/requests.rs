@@ -1,112 +1,92 @@
-//! Carrying out requests: each is answered, and what fails says why.
+//! Carrying out requests: each is answered, and what fails says why. What takes the store goes to the desk.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use tokio::sync::mpsc::error::TrySendError;
 
 use crate::calendar::Calendars;
 use crate::engine::core::Core;
+use crate::engine::desk::{Answer, Errand, List};
 use crate::engine::jobs::history_route;
 use crate::engine::setup::{Duty, Opened};
-use crate::engine::watch;
 use crate::export::export;
 use crate::job::Planner;
-use crate::market::{Instrument, InstrumentId, Interval, Symbol, Timestamp};
+use crate::market::{Instrument, InstrumentId, Timestamp};
 use crate::request::{BackfillAsk, EngineEvent, Estimate, ExportAsk, Reply, Request};
-use crate::snapshot::Update;
+use crate::snapshot::{InstrumentView, Update};
 use crate::store::Store;
 
-/// How many stored bars a detail shows.
-const DETAIL: usize = 240;
-
 impl Core {
-    /// Carries out one request and answers it.
-    pub(crate) async fn carry_out(&mut self, request: Request) {
-        let answer = match request {
-            Request::AddSymbol(symbol) => self.add(symbol).await,
-            Request::RemoveSymbol(symbol) => self.remove(&symbol).await,
+    /// Carries out one request; the answer may come later.
+    pub(crate) fn carry_out(&mut self, request: Request) {
+        match request {
+            Request::AddSymbol(symbol) => self.send_to_desk(Errand::Add(symbol)),
+            Request::RemoveSymbol(symbol) => self.send_to_desk(Errand::Remove(symbol)),
+            Request::Backfill(ask) => self.send_to_desk(Errand::Backfill(ask)),
+            Request::Detail(id) => self.send_to_desk(Errand::Detail(id)),
+            Request::Estimate(ask) => self.estimate(ask),
+            Request::Export(ask) => self.export(ask),
             Request::Refresh => {
                 self.feeds.refresh();
-                Ok(Some(Reply::Done("asking every source".to_owned())))
+                self.reply(Reply::Done("asking every source".to_owned()));
             }
-            Request::Estimate(ask) => {
-                self.estimate(ask);
-                Ok(None)
-            }
-            Request::Backfill(ask) => self.backfill(&ask).await,
-            Request::Export(ask) => {
-                self.export(ask);
-                Ok(None)
-            }
-            Request::CancelJob(id) => Ok(Some(self.cancel(id))),
-            Request::Detail(id) => self.detail(id).await.map(Some),
+            Request::CancelJob(id) => self.reply(self.cancel(id)),
+        }
+    }
+
+    fn send_to_desk(&mut self, errand: Errand) {
+        let refused = match self.desk.try_send(errand) {
+            Ok(()) => return,
+            Err(TrySendError::Full(_)) => "the store does not answer, and too much waits for it: try again later",
+            Err(TrySendError::Closed(_)) => "the engine ends",
         };
+        self.reply(Reply::Failed(refused.to_owned()));
+    }
+
+    /// Has the desk look at what others changed in the store; a slow look is not followed by another before it is done.
+    pub(crate) fn look_into_store(&mut self) {
+        if self.looking || self.duty == Duty::Watch {
+            return;
+        }
+        let at_work = self.jobs.look_begins();
+        self.looking = self.desk.try_send(Errand::Look(at_work)).is_ok();
+    }
+
+    /// Takes what the desk brings from the store.
+    pub(crate) fn answered(&mut self, Answer { list, jobs, reply }: Answer) {
+        if let Some(list) = list {
+            self.show_list(list);
+        }
+        for job in jobs {
+            self.start_job(job);
+        }
+        match reply {
+            Some(reply) => self.reply(reply),
+            None => self.looking = false,
+        }
+    }
+
+    /// Answers, once the picture shows what the answer tells of.
+    fn reply(&mut self, reply: Reply) {
         self.publish();
-        match answer {
-            Ok(Some(reply)) => self.tell(EngineEvent::Reply(reply)),
-            Ok(None) => {}
-            Err(error) => self.tell(EngineEvent::Reply(Reply::Failed(format!("{error:#}")))),
-        }
-    }
-
-    async fn add(&mut self, symbol: Symbol) -> Result<Option<Reply>> {
-        if self.watched.iter().any(|instrument| instrument.symbol == symbol) {
-            bail!("{symbol} is on the list already");
-        }
-        if crate::engine::setup::route(&self.feeds.providers(), &symbol).is_none() {
-            bail!("no enabled source has {symbol}");
-        }
-        let instrument = self.store.instrument(symbol.clone()).await?;
-        self.watched.push(instrument);
-        self.keep_list().await?;
-        Ok(Some(Reply::Done(format!("{symbol} added"))))
-    }
-
-    async fn remove(&mut self, symbol: &Symbol) -> Result<Option<Reply>> {
-        let before = self.watched.len();
-        self.watched.retain(|instrument| instrument.symbol != *symbol);
-        if self.watched.len() == before {
-            bail!("{symbol} is not on the list");
-        }
-        self.keep_list().await?;
-        Ok(Some(Reply::Done(format!("{symbol} removed; its history stays"))))
-    }
-
-    /// Another process may have changed the list in the store.
-    pub(crate) async fn follow_list(&mut self) -> Result<()> {
-        let Some(kept) = self.store.watchlist().await.context("load the watchlist")? else { return Ok(()) };
-        if kept.iter().map(|instrument| instrument.id).eq(self.watched.iter().map(|instrument| instrument.id)) {
-            return Ok(());
-        }
-        let before = std::mem::replace(&mut self.watched, kept);
-        let shown = self.show_list().await;
-        if shown.is_err() {
-            // Tried again at the next look.
-            self.watched = before;
-        }
-        shown
-    }
-
-    async fn keep_list(&mut self) -> Result<()> {
-        if self.duty == Duty::Record {
-            self.store.set_watchlist(self.watched.iter().map(|instrument| instrument.id).collect()).await.context("keep the watchlist")?;
-        }
-        self.show_list().await
+        self.tell(EngineEvent::Reply(reply));
     }
 
     /// Rows for what is watched now; those that were there keep what they know.
-    async fn show_list(&mut self) -> Result<()> {
-        let mut rows = Vec::new();
-        for instrument in &self.watched {
-            rows.push(match self.view.instrument(instrument.id) {
-                Some(row) => (**row).clone(),
-                None => watch::row(&*self.store, instrument.clone()).await?,
-            });
-        }
+    fn show_list(&mut self, List { instruments, fresh }: List) {
+        let mut fresh: HashMap<_, _> = fresh.into_iter().map(|row| (row.instrument.id, row)).collect();
+        let row = |instrument: &Instrument| match self.view.instrument(instrument.id) {
+            Some(row) => (**row).clone(),
+            None => fresh.remove(&instrument.id).unwrap_or_else(|| InstrumentView::new(instrument.clone())),
+        };
+        let rows = instruments.iter().map(row).collect();
+        self.watched = instruments;
         self.fold(Update::Instruments(rows));
+        self.ticks.follow(&self.view);
         self.feeds.subscribe(&self.watched, &mut self.live, self.clock.now());
-        Ok(())
     }
 
     /// Reads years of bars for a long range: beside everything else. The latest question wins.
@@ -127,14 +107,6 @@ impl Core {
         });
     }
 
-    async fn backfill(&mut self, ask: &BackfillAsk) -> Result<Option<Reply>> {
-        if self.writer.is_none() {
-            bail!("another engine owns the store: this screen writes nothing");
-        }
-        let jobs = self.queue_backfill(ask).await.map_err(anyhow::Error::msg)?;
-        Ok(Some(Reply::Done(if jobs == 1 { "backfill queued".to_owned() } else { format!("{jobs} backfills queued") })))
-    }
-
     /// Writes a file beside everything else; the answer comes when it is whole.
     fn export(&self, ask: ExportAsk) {
         let (store, events, token) = (Arc::clone(&self.store), self.events.clone(), self.exports().token());
@@ -152,12 +124,6 @@ impl Core {
 
     fn cancel(&self, id: i64) -> Reply {
         if self.jobs.cancel(id) { Reply::Done(format!("job {id} stops")) } else { Reply::Failed(format!("job {id} is not at work")) }
-    }
-
-    async fn detail(&self, id: InstrumentId) -> Result<Reply> {
-        let instrument = self.watched.iter().find(|instrument| instrument.id == id).context("the instrument left the list")?;
-        let bars = watch::newest(&*self.store, instrument, Interval::OneMinute, DETAIL).await?;
-        Ok(Reply::Detail(id, bars))
     }
 }
 

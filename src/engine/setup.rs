@@ -10,11 +10,13 @@ use crate::market::{Source, Symbol};
 use crate::pipeline::Ranks;
 use crate::provider::net::{Http, HttpOptions, Net, Sockets};
 use crate::provider::{PROVIDERS, Provider, ProviderSpec};
-use crate::store::Store;
+use crate::store::{Spool, Store};
 
 /// What an engine is made of.
 pub struct Setup {
     pub store: Arc<dyn Store>,
+    /// Where rows wait while the store is away; a file beside us needs none.
+    pub spool: Option<Spool>,
     pub config: Config,
     pub clock: Clock,
     pub calendars: Arc<Calendars>,
@@ -73,6 +75,12 @@ pub fn route(providers: &[Opened], symbol: &Symbol) -> Option<(usize, String)> {
     let class = symbol.listing().asset_class;
     let serves = |opened: &Opened| opened.spec.capabilities.asset_classes.contains(&class).then(|| opened.provider.spell(symbol)).flatten();
     providers.iter().enumerate().find_map(|(number, opened)| serves(opened).map(|spelling| (number, spelling)))
+}
+
+/// How many bytes of rows may wait while a store is away.
+#[must_use]
+pub fn spool_limit(config: &Config) -> u64 {
+    config.section("store").integer("spool_mb") * 1_000_000
 }
 
 fn own_name() -> String {

@@ -4,13 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::core::{Core, Inbox};
+use crate::engine::desk::Desk;
 use crate::engine::feeds::{Feeds, Ground};
 use crate::engine::jobs::Jobs;
+use crate::engine::retain::Retention;
 use crate::engine::setup::{Duty, Setup};
+use crate::engine::ticks::Ticks;
 use crate::engine::watch as watching;
 use crate::host::Tasks;
 use crate::market::{Instrument, Timestamp};
@@ -23,6 +27,8 @@ use crate::store::{Store, Writer};
 const MESSAGES: usize = 8_192;
 /// Events for screens that may wait.
 const EVENTS: usize = 1_024;
+/// Rows that are loaded at once.
+const AT_ONCE: usize = 4;
 /// How long each part may take to end.
 const GOODBYE: Duration = Duration::from_secs(5);
 
@@ -66,8 +72,22 @@ impl Engine {
         for orphan in feeds.subscribe(&watched, &mut live, clock.now()) {
             tracing::warn!("no enabled source has {}", orphan.symbol);
         }
-        let writer =
-            (setup.duty != Duty::Watch).then(|| Writer::start(Arc::clone(&setup.store), clock.clone(), &engine.writer, writer_events));
+        let writer = (setup.duty != Duty::Watch)
+            .then(|| Writer::start(Arc::clone(&setup.store), setup.spool, clock.clone(), &engine.writer, writer_events));
+        let mut ticks = Ticks::default();
+        if setup.duty == Duty::Record {
+            ticks = Ticks::new(setup.config.section("store"), &view);
+            Retention::new(Arc::clone(&setup.store), clock.clone(), setup.config.section("store.retain")).start(&engine.jobs);
+        }
+        let desk = Desk {
+            store: Arc::clone(&setup.store),
+            duty: setup.duty,
+            clock: clock.clone(),
+            providers: setup.providers,
+            list: watched.clone(),
+            troubled: false,
+        };
+        let (desk, answers) = desk.start(&engine.jobs);
         let (views, view_out) = watch::channel(Arc::new(view.clone()));
         let core = Core {
             store: setup.store,
@@ -78,6 +98,9 @@ impl Engine {
             live,
             writer,
             jobs: Jobs::new(engine.jobs.clone()),
+            desk,
+            looking: false,
+            ticks,
             log: setup.log,
             watched,
             view,
@@ -86,7 +109,7 @@ impl Engine {
             views,
             events: events_out,
             dropped: 0,
-            inbox: Inbox { messages, writer: written, requests },
+            inbox: Inbox { messages, writer: written, answers, requests },
             estimating: CancellationToken::new(),
         };
         tracing::info!("watching {} symbols, store {}", core.watched.len(), core.store.name());
@@ -118,10 +141,9 @@ impl Engine {
 async fn first_view(setup: &Setup, feeds: &Feeds, watched: &[Instrument]) -> Result<MarketView> {
     let stale_after = Duration::from_secs(setup.config.section("sources").integer("stale_after_s"));
     let mut view = MarketView { simulated: setup.simulated, stale_after, ..MarketView::default() };
-    let mut rows = Vec::new();
-    for instrument in watched {
-        rows.push(watching::row(&*setup.store, instrument.clone()).await.context("load what the store knows")?);
-    }
+    // A few at a time: a server far away answers each only after a while.
+    let rows = stream::iter(watched).map(|instrument| watching::row(&*setup.store, instrument.clone())).buffered(AT_ONCE);
+    let rows = rows.try_collect().await.context("load what the store knows")?;
     view.fold(Update::Instruments(rows));
     feeds.first_views(&setup.clock).into_iter().for_each(|feed| view.fold(Update::Feed(feed)));
     Ok(view)

@@ -146,6 +146,17 @@ impl FromStr for Origin {
     }
 }
 
+impl BarFlags {
+    /// Reads names joined by `|`; those that this version does not know are left out.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        if text.is_empty() {
+            return Self::empty();
+        }
+        text.split('|').filter_map(|name| Self::from_name(&name.to_ascii_uppercase())).fold(Self::empty(), |all, flag| all | flag)
+    }
+}
+
 /// Sorted names joined by `|`, as in files.
 impl fmt::Display for BarFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -52,6 +52,17 @@ pub enum Side {
     Sell,
 }
 
+impl Side {
+    /// The word used in files and in the store.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Buy => "buy",
+            Self::Sell => "sell",
+        }
+    }
+}
+
 bitflags! {
     /// What of a bar a trade may move: an odd lot, for one, moves the volume only.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

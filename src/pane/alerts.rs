@@ -1,4 +1,5 @@
-//! Broken rules of data quality as they are found, newest first. The store keeps them all; this list does not.
+//! Broken rules of data quality as they are found, and troubles of the program itself, newest first. The store keeps the
+//! broken rules and the log keeps the troubles; this list keeps neither for long.
 
 use std::collections::VecDeque;
 
@@ -7,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::config::Section;
-use crate::market::{Symbol, clean};
+use crate::market::{Symbol, Timestamp, clean};
 use crate::pane::contract::{Action, Command, Context, Effect, Motion, Pane, PaneSpec};
 use crate::pane::cursor::Cursor;
 use crate::pane::detail::Detail;
@@ -43,7 +44,7 @@ const COLUMNS: &[Column] = &[
 #[derive(Debug, Default)]
 struct Alerts {
     /// Newest first.
-    list: VecDeque<Violation>,
+    list: VecDeque<Alert>,
     filter: Filter,
     cursor: Cursor,
     detail: Detail,
@@ -53,6 +54,19 @@ struct Alerts {
     dropped: u64,
 }
 
+/// One line of the list.
+#[derive(Clone, Debug, PartialEq)]
+enum Alert {
+    Rule(Violation),
+    /// About the program, not about a bar.
+    Notice {
+        time: Timestamp,
+        severity: Severity,
+        about: String,
+        message: String,
+    },
+}
+
 fn open(_: &Section) -> Box<dyn Pane> {
     Box::new(Alerts::default())
 }
@@ -60,7 +74,7 @@ fn open(_: &Section) -> Box<dyn Pane> {
 impl Pane for Alerts {
     fn title(&self, context: &Context<'_>) -> String {
         let shown = self.visible(context);
-        let errors = shown.iter().filter(|violation| violation.severity == Severity::Error).count();
+        let errors = shown.iter().filter(|alert| alert.severity() == Severity::Error).count();
         let mut parts = vec![format!("alerts {}", Filter::count(shown.len(), self.list.len()))];
         match errors {
             0 => {}
@@ -81,7 +95,11 @@ impl Pane for Alerts {
             Action::Move(motion) => self.go(motion, context),
             Action::Command("clear") => return self.clear(),
             Action::Filter(text) => self.narrow(text, context),
-            Action::Event(EngineEvent::Violation(violation)) => self.take(violation, context),
+            Action::Event(EngineEvent::Violation(violation)) => self.take(Alert::Rule(violation.clone()), context),
+            Action::Event(EngineEvent::Notice { time, severity, about, message }) => {
+                let (about, message) = (about.clone(), message.clone());
+                self.take(Alert::Notice { time: *time, severity: *severity, about, message }, context);
+            }
             Action::Event(EngineEvent::Dropped(count)) => self.dropped = self.dropped.saturating_add(*count),
             Action::Open => self.detail.toggle(),
             Action::Command(_) | Action::Event(EngineEvent::Reply(_) | EngineEvent::Log(_) | EngineEvent::JobOver(_)) => {}
@@ -102,7 +120,7 @@ impl Pane for Alerts {
         let window = self.cursor.window(shown.len(), height);
         Table {
             columns: columns(area.width),
-            rows: shown[window].iter().map(|violation| row(violation, context)).collect(),
+            rows: shown[window].iter().map(|alert| row(alert, context)).collect(),
             header: context.theme.style(Role::Dim),
             selected: self.cursor.in_window(shown.len(), height),
             selection: context.theme.style(Role::Selected),
@@ -113,7 +131,7 @@ impl Pane for Alerts {
 
     fn selected(&self, context: &Context<'_>) -> Option<Symbol> {
         let shown = self.visible(context);
-        let violation = shown.get(self.cursor.at())?;
+        let Alert::Rule(violation) = shown.get(self.cursor.at())? else { return None };
         context.view.instrument(violation.instrument).map(|row| row.instrument.symbol.clone())
     }
 
@@ -123,16 +141,21 @@ impl Pane for Alerts {
 }
 
 impl Alerts {
-    fn visible(&self, context: &Context<'_>) -> Vec<&Violation> {
-        self.list.iter().filter(|violation| self.shows(violation, context)).collect()
+    fn visible(&self, context: &Context<'_>) -> Vec<&Alert> {
+        self.list.iter().filter(|alert| self.shows(alert, context)).collect()
     }
 
-    fn shows(&self, violation: &Violation, context: &Context<'_>) -> bool {
+    fn shows(&self, alert: &Alert, context: &Context<'_>) -> bool {
         if self.filter.is_empty() {
             return true;
         }
-        let symbol = symbol_text(violation, context);
-        self.filter.matches(&[&symbol, &violation.rule, &violation.message, violation.source.as_str()])
+        match alert {
+            Alert::Rule(violation) => {
+                let symbol = symbol_text(violation, context);
+                self.filter.matches(&[&symbol, &violation.rule, &violation.message, violation.source.as_str()])
+            }
+            Alert::Notice { about, message, .. } => self.filter.matches(&[about, message]),
+        }
     }
 
     fn go(&mut self, motion: Motion, context: &Context<'_>) {
@@ -151,19 +174,20 @@ impl Alerts {
     fn narrow(&mut self, text: &str, context: &Context<'_>) {
         let chosen = self.visible(context).get(self.cursor.at()).copied().cloned();
         self.filter = Filter::new(text);
-        let at = chosen.and_then(|chosen| self.visible(context).iter().position(|violation| **violation == chosen));
+        let at = chosen.and_then(|chosen| self.visible(context).iter().position(|alert| **alert == chosen));
         let (len, height) = self.extent(context);
         self.cursor.set(at.unwrap_or(0), len, height);
     }
 
     /// A new alert pushes the others down; the cursor goes with its own, but stays at the top.
-    fn take(&mut self, violation: &Violation, context: &Context<'_>) {
-        self.list.push_front(violation.clone());
+    fn take(&mut self, alert: Alert, context: &Context<'_>) {
+        let pushes = self.shows(&alert, context);
+        self.list.push_front(alert);
         if self.list.len() > LIMIT {
             self.list.pop_back();
             self.left_out = self.left_out.saturating_add(1);
         }
-        if self.cursor.at() > 0 && self.shows(violation, context) {
+        if self.cursor.at() > 0 && pushes {
             let (len, height) = self.extent(context);
             self.cursor.set(self.cursor.at() + 1, len, height);
         }
@@ -179,11 +203,27 @@ impl Alerts {
     }
 
     /// The alert under the cursor in full.
-    fn detail(&self, shown: &[&Violation], width: usize, context: &Context<'_>) -> Vec<Line> {
+    fn detail(&self, shown: &[&Alert], width: usize, context: &Context<'_>) -> Vec<Line> {
         let chosen = shown.get(self.cursor.at().min(shown.len().saturating_sub(1)));
         match (self.detail, chosen) {
-            (Detail::Shown, Some(violation)) => flow(in_full(violation, context), width),
+            (Detail::Shown, Some(alert)) => flow(in_full(alert, context), width),
             (Detail::Shown, None) | (Detail::Hidden, _) => Vec::new(),
+        }
+    }
+}
+
+impl Alert {
+    fn time(&self) -> Timestamp {
+        match self {
+            Self::Rule(violation) => violation.time,
+            Self::Notice { time, .. } => *time,
+        }
+    }
+
+    fn severity(&self) -> Severity {
+        match self {
+            Self::Rule(violation) => violation.severity,
+            Self::Notice { severity, .. } => *severity,
         }
     }
 }
@@ -211,31 +251,43 @@ fn severity_look(severity: Severity, theme: &Theme) -> (String, Style) {
     (format!("{mark} {severity}"), theme.style(role))
 }
 
-fn row(violation: &Violation, context: &Context<'_>) -> Vec<Cell> {
+fn row(alert: &Alert, context: &Context<'_>) -> Vec<Cell> {
     let text = context.theme.style(Role::Text);
     let dim = context.theme.style(Role::Dim);
-    let (severity, style) = severity_look(violation.severity, context.theme);
-    vec![
-        Cell::new(violation.time.format("%H:%M:%S"), dim),
-        Cell::new(severity, style),
-        Cell::new(symbol_text(violation, context), text),
-        Cell::new(clean(&violation.rule), text),
-        Cell::new(clean(&violation.message), text),
-        Cell::new(violation.open_time.format("%m-%d %H:%M"), dim),
-        Cell::new(violation.interval.name(), dim),
-        Cell::new(clean(violation.source.as_str()), dim),
-    ]
+    let (severity, style) = severity_look(alert.severity(), context.theme);
+    let mut cells = vec![Cell::new(alert.time().format("%H:%M:%S"), dim), Cell::new(severity, style)];
+    match alert {
+        Alert::Rule(violation) => cells.extend([
+            Cell::new(symbol_text(violation, context), text),
+            Cell::new(clean(&violation.rule), text),
+            Cell::new(clean(&violation.message), text),
+            Cell::new(violation.open_time.format("%m-%d %H:%M"), dim),
+            Cell::new(violation.interval.name(), dim),
+            Cell::new(clean(violation.source.as_str()), dim),
+        ]),
+        Alert::Notice { about, message, .. } => {
+            let none = || Cell::new("-", dim);
+            cells.extend([none(), Cell::new(clean(about), text), Cell::new(clean(message), text), none(), none(), none()]);
+        }
+    }
+    cells
 }
 
-fn in_full(violation: &Violation, context: &Context<'_>) -> Vec<Segment> {
+fn in_full(alert: &Alert, context: &Context<'_>) -> Vec<Segment> {
     let text = context.theme.style(Role::Text);
-    let (severity, style) = severity_look(violation.severity, context.theme);
-    let bar = format!("{} bar of {}, {}", violation.interval, violation.open_time.format("%Y-%m-%d %H:%M"), violation.source);
-    let what = format!("{} {}: {}", symbol_text(violation, context), violation.rule, violation.message);
-    let found = format!("found at {}", violation.time.format("%Y-%m-%d %H:%M:%S"));
+    let (severity, style) = severity_look(alert.severity(), context.theme);
+    let found = format!("found at {}", alert.time().format("%Y-%m-%d %H:%M:%S"));
+    let (what, about) = match alert {
+        Alert::Rule(violation) => {
+            let bar = format!("{} bar of {}, {}", violation.interval, violation.open_time.format("%Y-%m-%d %H:%M"), violation.source);
+            let what = format!("{} {}: {}", symbol_text(violation, context), violation.rule, violation.message);
+            (what, format!("({bar}, {found} UTC)"))
+        }
+        Alert::Notice { about, message, .. } => (format!("{about}: {message}"), format!("({found} UTC)")),
+    };
     let mut segments = Segment::words(&severity, style);
     segments.extend(Segment::words(&clean(&what), text));
-    segments.extend(Segment::words(&clean(&format!("({bar}, {found} UTC)")), context.theme.style(Role::Dim)));
+    segments.extend(Segment::words(&clean(&about), context.theme.style(Role::Dim)));
     segments
 }
 
@@ -314,7 +366,10 @@ mod tests {
         let world = world();
         let mut alerts = three(&world);
         let context = world.context(120, 10);
-        let chosen = |alerts: &Alerts| alerts.visible(&context)[alerts.cursor.at()].message.clone();
+        let chosen = |alerts: &Alerts| match alerts.visible(&context)[alerts.cursor.at()] {
+            Alert::Rule(violation) => violation.message.clone(),
+            Alert::Notice { message, .. } => message.clone(),
+        };
         alerts.act(Action::Event(&violation(1, Severity::Info, "fourth")), &context);
         assert_eq!(chosen(&alerts), "fourth");
         alerts.act(Action::Move(Motion::Down), &context);
@@ -362,6 +417,30 @@ mod tests {
         world.check_numbers(&alerts);
         alerts.act(Action::Open, &world.context(40, 12));
         assert!(!world.draw(&alerts, 40, 12).contains("yahoo"));
+    }
+
+    #[test]
+    fn a_notice_of_the_program_stands_among_the_broken_rules() {
+        let world = world();
+        let mut alerts = three(&world);
+        let notice = EngineEvent::Notice {
+            time: "2026-11-20T15:04:06Z".parse().unwrap(),
+            severity: Severity::Error,
+            about: "store".to_owned(),
+            message: "the spool is full".to_owned(),
+        };
+        alerts.act(Action::Event(&notice), &world.context(120, 10));
+        let screen = world.draw(&alerts, 140, 10);
+        let line = screen.lines().nth(position(&screen, "the spool is full")).unwrap();
+        assert!(line.starts_with("15:04:06") && line.contains("✗ error") && line.contains("store"), "{line}");
+        assert!(position(&screen, "the spool is full") < position(&screen, "newest"), "{screen}");
+        assert_eq!(alerts.title(&world.context(120, 10)), "alerts 4 · 2 errors");
+        assert_eq!(alerts.selected(&world.context(120, 10)), None, "it is about no symbol");
+        alerts.act(Action::Open, &world.context(120, 10));
+        assert!(world.draw(&alerts, 120, 10).contains("store: the spool is full (found at 2026-11-20 15:04:06 UTC)"));
+        alerts.act(Action::Filter("STORE"), &world.context(120, 10));
+        assert_eq!(alerts.visible(&world.context(120, 10)).len(), 1);
+        world.check_numbers(&alerts);
     }
 
     #[test]

@@ -105,7 +105,9 @@ impl Pane for Ingestion {
         let past = |at: Timestamp| shows_seconds(context.now.since(at));
         let ahead = |at: Timestamp| at > context.now && shows_seconds(at.since(context.now));
         let feed_ticks = |feed: &FeedView| past(feed.since) || feed.last_frame.is_some_and(past) || feed.next_try.is_some_and(ahead);
-        context.view.feeds.iter().any(|feed| feed_ticks(feed)) || writer.last_commit.is_some_and(past) || writer.next_try.is_some_and(ahead)
+        let writer_ticks =
+            writer.last_commit.is_some_and(past) || writer.spooled_since.is_some_and(past) || writer.next_try.is_some_and(ahead);
+        writer_ticks || context.view.feeds.iter().any(|feed| feed_ticks(feed))
     }
 }
 
@@ -146,7 +148,7 @@ impl Ingestion {
             Detail::Hidden => Vec::new(),
             Detail::Shown => Segment::words(&format!("store {}", clean(&writer.store)), theme.style(Role::Dim)),
         };
-        vec![writer_facts(writer, context), writer_why(writer, context), store]
+        vec![writer_facts(writer, context), no_room(writer, theme), writer_why(writer, context), store]
     }
 }
 
@@ -261,10 +263,24 @@ fn writer_facts(writer: &WriterView, context: &Context<'_>) -> Vec<Segment> {
         Segment::fact(format!("{} rows written", whole(writer.written)), dim),
         Segment::fact(format!("store of {}", bytes(writer.size)), dim),
     ];
+    if writer.spooled > 0 {
+        facts.insert(1, Segment::fact(spooled(writer, context.now), theme.style(Role::Warning)));
+    }
     if writer.dropped > 0 {
         facts.insert(1, Segment::fact(format!("✗ {} rows dropped", whole(writer.dropped)), theme.style(Role::Error)));
     }
     facts
+}
+
+/// How many rows wait for a store that is away, and how long.
+fn spooled(writer: &WriterView, now: Timestamp) -> String {
+    let oldest = writer.spooled_since.map_or_else(String::new, |since| format!(", oldest {}", age(now.since(since))));
+    format!("{} rows spooled{oldest}", whole(writer.spooled))
+}
+
+fn no_room(writer: &WriterView, theme: &Theme) -> Vec<Segment> {
+    let full = "✗ the spool is full: rows wait in memory";
+    if writer.spool_full { Segment::words(full, theme.style(Role::Error)) } else { Vec::new() }
 }
 
 fn writer_why(writer: &WriterView, context: &Context<'_>) -> Vec<Segment> {
@@ -375,6 +391,26 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_wait_in_the_spool_are_shown_with_their_age() {
+        let mut world = world(vec![feed("yahoo", FeedState::Live)]);
+        let (error, next_try) = (Some("cannot reach postgres://desk/bars".to_owned()), Some(world.now + Duration::from_secs(30)));
+        let since = Some(world.now - Duration::from_secs(200));
+        let away = WriterView { spooled: 1_204, spooled_since: since, error, attempt: 2, next_try, ..writer() };
+        world.view.writer = Arc::new(away.clone());
+        let screen = world.draw(&Ingestion::default(), 120, 10);
+        for part in ["1,204 rows spooled, oldest 3m", "✗ cannot reach postgres://desk/bars  attempt 2  next try in 30 s"] {
+            assert!(screen.contains(part), "{part} in\n{screen}");
+        }
+        assert!(!screen.contains("full"), "{screen}");
+        world.check_numbers(&Ingestion::default());
+        world.view.writer = Arc::new(WriterView { spool_full: true, ..away });
+        let screen = world.draw(&Ingestion::default(), 120, 10);
+        assert!(screen.contains("✗ the spool is full: rows wait in memory") && screen.contains("1,204 rows spooled"), "{screen}");
+        world.view.writer = Arc::new(writer());
+        assert!(!world.draw(&Ingestion::default(), 120, 10).contains("spool"));
+    }
+
+    #[test]
     fn enter_shows_where_the_store_is() {
         let world = world(vec![feed("yahoo", FeedState::Live)]);
         let mut pane = Ingestion::default();
@@ -388,7 +424,13 @@ mod tests {
         assert!(Ingestion::default().ticks(&world(vec![dead()]).context(80, 10)));
         let mut still = dead();
         (still.last_frame, still.next_try) = (None, None);
-        assert!(!Ingestion::default().ticks(&world(vec![still]).context(80, 10)));
+        let mut world = world(vec![still]);
+        assert!(!Ingestion::default().ticks(&world.context(80, 10)));
+        for (ago, ticks) in [(20, true), (200, false)] {
+            let since = Some(world.now - Duration::from_secs(ago));
+            world.view.writer = Arc::new(WriterView { spooled: 3, spooled_since: since, ..writer() });
+            assert_eq!(Ingestion::default().ticks(&world.context(80, 10)), ticks, "{ago} s");
+        }
     }
 
     #[test]

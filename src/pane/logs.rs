@@ -96,7 +96,8 @@ impl Pane for Logs {
             Action::Event(EngineEvent::Log(line)) => self.take(line, context),
             Action::Event(EngineEvent::Dropped(count)) => self.dropped = self.dropped.saturating_add(*count),
             Action::Open => self.detail.toggle(),
-            Action::Command(_) | Action::Event(EngineEvent::Reply(_) | EngineEvent::Violation(_) | EngineEvent::JobOver(_)) => {}
+            Action::Command(_)
+            | Action::Event(EngineEvent::Reply(_) | EngineEvent::Violation(_) | EngineEvent::JobOver(_) | EngineEvent::Notice { .. }) => {}
         }
         Vec::new()
     }

@@ -38,7 +38,7 @@ impl Judge {
         let verdict = judge(&bar, &context);
         let violations = verdict.violations(&bar, ts_recv);
         if verdict.refused {
-            return Judged { bar: Err(quarantined(&bar, verdict.reasons(), ts_recv)), violations };
+            return Judged { bar: Err(refused(&bar, verdict.reasons(), ts_recv)), violations };
         }
         bar.quality = verdict.quality;
         bar.flags |= verdict.flags;
@@ -66,7 +66,9 @@ fn place(calendar: &Calendar, bar: &Bar) -> (Grid, Option<SessionKind>) {
     }
 }
 
-fn quarantined(bar: &Bar, reasons: Vec<String>, received_at: Timestamp) -> Quarantined {
+/// A bar that is not taken, with what it says.
+#[must_use]
+pub fn refused(bar: &Bar, reasons: Vec<String>, received_at: Timestamp) -> Quarantined {
     Quarantined {
         received_at,
         source: bar.source.clone(),

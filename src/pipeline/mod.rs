@@ -7,11 +7,13 @@ mod judge;
 mod live;
 mod normalise;
 mod resample;
+mod revision;
 
 pub use aggregate::{Aggregator, Building, Late};
 pub use dedupe::{Dedupe, Freshness};
 pub use fuse::{Fused, Ranks, fuse};
-pub use judge::{Judge, Judged};
+pub use judge::{Judge, Judged, refused};
 pub use live::{FeedFacts, Hole, Live, Output, Seen, source_bar};
 pub use normalise::{Route, Routes, check_trade, widen};
 pub use resample::resample;
+pub use revision::remember;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::market::{Bar, InstrumentId, Interval, Symbol, Timestamp};
-use crate::quality::Violation;
+use crate::quality::{Severity, Violation};
 use crate::snapshot::{JobView, LogLine};
 
 /// What may be asked of the engine.
@@ -105,6 +105,14 @@ pub enum EngineEvent {
     Log(LogLine),
     /// A job ended.
     JobOver(JobView),
+    /// Something about the program itself that whoever looks has to know now.
+    Notice {
+        time: Timestamp,
+        severity: Severity,
+        /// What it is about, in a word: `store`.
+        about: String,
+        message: String,
+    },
     /// So many events found the queue full.
     Dropped(u64),
 }

@@ -24,6 +24,12 @@ pub struct WriterView {
     pub error: Option<String>,
     pub attempt: u32,
     pub next_try: Option<Timestamp>,
+    /// Rows that wait in the spool: the store is away.
+    pub spooled: u64,
+    /// Since when the oldest of them waits.
+    pub spooled_since: Option<Timestamp>,
+    /// Whether the spool has no more room: rows wait in memory.
+    pub spool_full: bool,
 }
 
 /// One job's line.

@@ -2,11 +2,13 @@
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use thiserror::Error;
+use serde::{Deserialize, Serialize};
 
-use crate::market::{Bar, Instrument, InstrumentId, Interval, Symbol, Timestamp};
+use crate::market::{Bar, Instrument, InstrumentId, Interval, Side, Source, Symbol, Timestamp};
 use crate::quality::{Coverage, Quarantined, Violation};
 use crate::snapshot::JobState;
+use crate::store::error::StoreError;
+use crate::store::table::{Row, TableSpec};
 
 /// A store. One writer at a time; readers never wait for it.
 pub trait Store: Send + Sync {
@@ -57,12 +59,54 @@ pub trait Store: Send + Sync {
 
     /// Reads the whole store for damage; the answer is what was found.
     fn check(&self) -> BoxFuture<'_, Result<Vec<String>, StoreError>>;
+
+    /// Takes the engine's place, until what is answered is dropped: one engine a store.
+    fn claim(&self) -> BoxFuture<'_, Result<Claim, StoreError>>;
+
+    /// Deletes at most `at_most` rows that are older than `before`, of a table that says what grows old; the answer
+    /// is how many.
+    fn prune(&self, table: &'static TableSpec, before: Timestamp, at_most: u32) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// The rows of a table as they are, in the order of its key, after the row with the key `after`; streamed.
+    fn rows(&self, table: &'static TableSpec, after: Option<Row>) -> BoxStream<'_, Result<Vec<Row>, StoreError>>;
+
+    /// Writes rows of a table as they are, in one transaction; those whose key is taken are left out. The answer is
+    /// how many were new.
+    fn put(&self, table: &'static TableSpec, rows: Vec<Row>) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// The key of the last row of a table.
+    fn last_key(&self, table: &'static TableSpec) -> BoxFuture<'_, Result<Option<Row>, StoreError>>;
+
+    /// Takes every row out of every table.
+    fn clear(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// What the store says of itself: its `id`, and what is being done to it.
+    fn about(&self, key: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>>;
+
+    /// Changes what the store says of itself.
+    fn set_about(&self, key: &'static str, value: Option<String>) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
+/// What to do with a place that has no tables of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creation {
+    /// A missing file or an empty database gets our tables; another program's does not.
+    IfEmpty,
+    /// Our tables are made even beside others.
+    Always,
+    /// Only a store that is there is opened.
+    Never,
+}
+
+/// The engine's place at a store, given back when this is dropped.
+pub type Claim = Box<dyn Send + Sync>;
+
 /// What is written together.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
     pub bars: Vec<Bar>,
+    pub quotes: Vec<QuoteRow>,
+    pub trades: Vec<TradeRow>,
     pub quarantine: Vec<Quarantined>,
     pub violations: Vec<Violation>,
     pub coverage: Vec<Coverage>,
@@ -70,6 +114,36 @@ pub struct Batch {
     pub checkpoint: Option<JobRecord>,
     /// When it was put together.
     pub at: Timestamp,
+}
+
+/// What was known of an instrument's price at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuoteRow {
+    pub instrument: InstrumentId,
+    pub source: Source,
+    pub ts_event: Timestamp,
+    pub ts_recv: Timestamp,
+    pub last: Option<f64>,
+    pub bid: Option<f64>,
+    pub bid_size: Option<f64>,
+    pub ask: Option<f64>,
+    pub ask_size: Option<f64>,
+    pub volume: Option<f64>,
+}
+
+/// A trade as it was heard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TradeRow {
+    pub instrument: InstrumentId,
+    pub source: Source,
+    pub trade_id: String,
+    pub ts_event: Timestamp,
+    pub ts_recv: Timestamp,
+    pub price: f64,
+    pub size: f64,
+    pub taker: Option<Side>,
+    /// The bits of `market::Moves`: what of a bar it may move.
+    pub moves: u8,
 }
 
 /// What a commit came to.
@@ -122,7 +196,7 @@ pub enum JobQuery {
 }
 
 /// A job's row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobRecord {
     /// 0 before it was saved.
     pub id: i64,
@@ -165,40 +239,57 @@ pub struct SymbolStatus {
     pub validated: f64,
 }
 
-/// Why a store could not be opened, read or written.
-#[derive(Debug, Error)]
-pub enum StoreError {
-    #[error("{0} is not a SQLite database; it was left as it is")]
-    NotADatabase(String),
-    #[error("{name} was made by a newer openbell (schema {found}, this one knows {known}); it was left as it is")]
-    Newer { name: String, found: u32, known: u32 },
-    #[error("{0} holds other tables and none of ours; 'openbell db init' makes ours beside them")]
-    Foreign(String),
-    #[error("there is no store at {0}; 'openbell db init' makes one")]
-    Missing(String),
-    #[error("{0} is locked by another program")]
-    Locked(String),
-    #[error("{0} cannot be written: it is read-only")]
-    ReadOnly(String),
-    #[error("the disk of {0} is full")]
-    Full(String),
-    #[error("the store is closed")]
-    Closed,
-    #[error("cannot {doing} {name}: {message}")]
-    Engine { doing: &'static str, name: String, message: String },
-}
-
 impl Batch {
     /// Rows in all.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bars.len() + self.quarantine.len() + self.violations.len() + self.coverage.len() + usize::from(self.checkpoint.is_some())
+        self.bars.len()
+            + self.quotes.len()
+            + self.trades.len()
+            + self.quarantine.len()
+            + self.violations.len()
+            + self.coverage.len()
+            + usize::from(self.checkpoint.is_some())
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Takes the rows of a later batch in.
+    pub fn merge(&mut self, later: Self) {
+        self.bars.extend(later.bars);
+        self.quotes.extend(later.quotes);
+        self.trades.extend(later.trades);
+        self.quarantine.extend(later.quarantine);
+        self.violations.extend(later.violations);
+        self.coverage.extend(later.coverage);
+        self.checkpoint = later.checkpoint.or_else(|| self.checkpoint.take());
+        self.at = self.at.max(later.at);
+    }
+
+    /// Cuts a batch in two, the checkpoint in the later one; `None` when there is one row only.
+    #[must_use]
+    pub fn halves(mut self) -> Option<(Self, Self)> {
+        if self.len() < 2 {
+            return None;
+        }
+        let mut first = Self { at: self.at, ..Self::default() };
+        let _ = peel(&mut self.bars, &mut first.bars)
+            || peel(&mut self.quotes, &mut first.quotes)
+            || peel(&mut self.trades, &mut first.trades)
+            || peel(&mut self.quarantine, &mut first.quarantine)
+            || peel(&mut self.violations, &mut first.violations)
+            || peel(&mut self.coverage, &mut first.coverage);
+        Some((first, self))
+    }
+}
+
+/// Moves the longer half of what there is; says whether there was anything.
+fn peel<T>(from: &mut Vec<T>, to: &mut Vec<T>) -> bool {
+    to.extend(from.drain(..from.len().div_ceil(2)));
+    !to.is_empty()
 }
 
 impl BarQuery {

@@ -1,22 +1,34 @@
-//! The one live writer: batches of 1,000 rows or 250 ms, one transaction each, acknowledged after the commit.
+//! The one live writer: batches of 1,000 rows or 250 ms, larger ones when it is behind, one transaction each,
+//! acknowledged once they are on a disk: the store's, or the spool's while a server is away.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::host::{Clock, Tasks};
+use crate::market::Timestamp;
 use crate::quality::Violation;
 use crate::snapshot::WriterView;
-use crate::store::contract::{Ack, Batch, Store, StoreError};
+use crate::store::contract::{Ack, Batch, Store};
+use crate::store::error::StoreError;
+use crate::store::spool::{Bundle, Spool};
 
 /// Rows that make a batch full.
 const FULL: usize = 1_000;
+/// Rows that one commit takes when many wait.
+const BULK: usize = 50_000;
+/// How often the store is asked for its size.
+const MEASURED: Duration = Duration::from_secs(10);
 /// How long the first row of a batch waits.
 const WAIT: Duration = Duration::from_millis(250);
 /// Batches that may wait: what a full disk lets pile up.
 const QUEUE: usize = 4_096;
+/// How long a commit may take once the end was asked for.
+const GRACE: Duration = Duration::from_secs(2);
 /// Between tries after a failed commit.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
@@ -45,23 +57,45 @@ struct Entry {
 
 struct Work {
     store: Arc<dyn Store>,
+    /// Where batches go while the store is away; without one they wait in the queue.
+    spool: Option<Spool>,
     clock: Clock,
     events: mpsc::Sender<WriterEvent>,
     view: WriterView,
     sequence: u64,
+    /// When the spool is emptied next, and how long it waits after a failure.
+    again: Timestamp,
+    pause: Duration,
+    measured: Timestamp,
+    /// What is on its way from the spool to the store.
+    sending: Option<BoxFuture<'static, (Bundle, Outcome)>>,
     waiting: Arc<AtomicUsize>,
     dropped: Arc<AtomicU64>,
 }
 
 impl Writer {
     /// Starts the writer; it ends, with everything written, when the last handle is gone.
-    pub fn start(store: Arc<dyn Store>, clock: Clock, tasks: &Tasks, events: mpsc::Sender<WriterEvent>) -> Self {
+    pub fn start(store: Arc<dyn Store>, spool: Option<Spool>, clock: Clock, tasks: &Tasks, events: mpsc::Sender<WriterEvent>) -> Self {
         let (queue, entries) = mpsc::channel(QUEUE);
         let waiting = Arc::new(AtomicUsize::new(0));
         let dropped = Arc::new(AtomicU64::new(0));
         let view = WriterView { store: store.name(), ..WriterView::default() };
         let (waits, drops) = (Arc::clone(&waiting), Arc::clone(&dropped));
-        let work = Work { store, clock, events, view, sequence: 0, waiting: waits, dropped: drops };
+        let (again, measured) = (Timestamp::MIN, Timestamp::MIN);
+        let work = Work {
+            store,
+            spool,
+            clock,
+            events,
+            view,
+            sequence: 0,
+            again,
+            pause: FIRST_RETRY,
+            measured,
+            sending: None,
+            waiting: waits,
+            dropped: drops,
+        };
         let token = tasks.token();
         tasks.spawn("writer", async move { work.run(entries, token).await });
         Self { queue, waiting, dropped }
@@ -87,57 +121,51 @@ impl Writer {
 }
 
 impl Work {
-    async fn run(mut self, mut entries: mpsc::Receiver<Entry>, token: tokio_util::sync::CancellationToken) {
+    async fn run(mut self, mut entries: mpsc::Receiver<Entry>, token: CancellationToken) {
         self.measure().await;
         self.tell();
-        while let Some(first) = entries.recv().await {
-            let (batch, acknowledge) = self.collect(first, &mut entries, &token).await;
+        loop {
+            let entry = tokio::select! {
+                entry = entries.recv() => entry,
+                // What comes meanwhile goes to the spool: it does not wait for a server that says nothing.
+                (bundle, outcome) = async { self.sending.as_mut().expect("it is only polled while there is one").await }, if self.sending.is_some() => {
+                    self.sending = None;
+                    self.sent(&bundle, outcome).await;
+                    continue;
+                }
+                () = self.clock.sleep_until(self.again), if self.sending.is_none() && self.holds() => {
+                    self.send_oldest().await;
+                    continue;
+                }
+            };
+            let Some(first) = entry else { break };
+            let (batch, acknowledge) = collect(&self.clock, first, &mut entries, &token).await;
             // Who waits for rows that were not written learns it by the silence.
-            if self.commit(batch, &token).await {
+            if self.deliver(batch, &token).await {
                 for done in acknowledge {
                     let _ = done.send(());
                 }
             }
         }
-    }
-
-    /// Takes what comes until the batch is full or its first row has waited long enough.
-    async fn collect(
-        &self,
-        first: Entry,
-        entries: &mut mpsc::Receiver<Entry>,
-        token: &tokio_util::sync::CancellationToken,
-    ) -> (Batch, Vec<oneshot::Sender<()>>) {
-        let mut batch = first.batch;
-        let mut acknowledge: Vec<_> = first.done.into_iter().collect();
-        let deadline = self.clock.now() + WAIT;
-        // Somebody who waits for the commit is not made to wait for company.
-        while batch.len() < FULL && acknowledge.is_empty() && !token.is_cancelled() && batch.checkpoint.is_none() {
-            let next = tokio::select! {
-                biased;
-                next = entries.recv() => next,
-                () = self.clock.sleep_until(deadline) => break,
-                () = token.cancelled() => break,
-            };
-            let Some(next) = next else { break };
-            merge(&mut batch, next.batch);
-            acknowledge.extend(next.done);
+        if self.holds() {
+            tracing::warn!("rows wait in the spool: the next engine brings them to the store");
         }
-        (batch, acknowledge)
     }
 
-    /// Commits, however often it takes: nothing is let go because a disk is full. Once asked to end, it gives up after
-    /// one more failure. Says whether the rows were written.
-    async fn commit(&mut self, mut batch: Batch, token: &tokio_util::sync::CancellationToken) -> bool {
+    /// Whether batches wait in the spool.
+    fn holds(&self) -> bool {
+        self.spool.as_ref().is_some_and(|spool| !spool.is_empty())
+    }
+
+    /// Brings a batch to a disk, however often it takes: nothing is let go because a disk is full. Once asked to end, it
+    /// gives up after one more failure. Says whether the rows are safe.
+    async fn deliver(&mut self, mut batch: Batch, token: &CancellationToken) -> bool {
         let rows = batch.len();
         let mut pause = FIRST_RETRY;
         loop {
             batch.at = self.clock.now();
-            match self.store.append(batch.clone()).await {
-                Ok(ack) => {
-                    self.committed(rows, ack).await;
-                    return true;
-                }
+            match self.keep(&batch, token).await {
+                Ok(()) => return true,
                 Err(error) => self.failed(&error, rows, pause),
             }
             if token.is_cancelled() {
@@ -149,12 +177,128 @@ impl Work {
                 () = token.cancelled() => {}
             }
             pause = (pause * 2).min(LAST_RETRY);
+            if self.view.spool_full {
+                self.make_room().await;
+            }
         }
+    }
+
+    /// Straight to the store; into the spool while the store is away, and behind what waits there.
+    async fn keep(&mut self, batch: &Batch, token: &CancellationToken) -> Result<(), StoreError> {
+        if !self.holds() {
+            let Err(error) = self.commit_at_once(batch.clone(), token).await else { return Ok(()) };
+            if self.spool.is_none() {
+                return Err(error);
+            }
+            self.away(&error, batch.len());
+        }
+        let Some(spool) = &mut self.spool else { return Ok(()) };
+        let pushed = spool.push(batch).await;
+        self.view.spool_full = matches!(pushed, Err(StoreError::SpoolFull(_) | StoreError::Full(_)));
+        if pushed.is_ok() {
+            self.done(batch.len());
+        }
+        self.tell();
+        pushed
+    }
+
+    async fn commit_at_once(&mut self, batch: Batch, token: &CancellationToken) -> Result<(), StoreError> {
+        let work = commit(Arc::clone(&self.store), batch);
+        let outcome = if self.spool.is_none() {
+            work.await
+        } else {
+            let end = async {
+                token.cancelled().await;
+                self.clock.sleep(GRACE).await;
+            };
+            tokio::select! {
+                outcome = work => outcome,
+                // The end does not wait for a server that says nothing: the spool takes the rows.
+                () = end => Outcome { acks: Vec::new(), unfit: Vec::new(), result: Err(StoreError::Closed) },
+            }
+        };
+        self.settle(outcome).await
+    }
+
+    /// Begins to bring the oldest of what waits in the spool to the store.
+    async fn send_oldest(&mut self) {
+        let Some(spool) = &self.spool else { return };
+        match spool.oldest(BULK).await {
+            Ok(None) => {}
+            Ok(Some(mut bundle)) => {
+                bundle.batch.at = self.clock.now();
+                let work = commit(Arc::clone(&self.store), bundle.batch.clone());
+                self.sending = Some(Box::pin(async move { (bundle, work.await) }));
+            }
+            Err(error) => self.away(&error, 0),
+        }
+    }
+
+    /// What was sent from the spool is let go there once the store has it.
+    async fn sent(&mut self, bundle: &Bundle, outcome: Outcome) {
+        self.waiting.fetch_add(bundle.batch.len(), Ordering::Relaxed);
+        let mut settled = self.settle(outcome).await;
+        if let (Ok(()), Some(spool)) = (&settled, &mut self.spool) {
+            settled = spool.forget(bundle).await;
+        }
+        match settled {
+            Ok(()) => {
+                (self.pause, self.again) = (FIRST_RETRY, self.clock.now());
+                self.view.spool_full = false;
+            }
+            Err(error) => {
+                self.done(bundle.batch.len());
+                self.away(&error, 0);
+            }
+        }
+        self.tell();
+    }
+
+    /// A spool that is full gets room only by what leaves it.
+    async fn make_room(&mut self) {
+        if self.sending.is_none() {
+            self.send_oldest().await;
+        }
+        if let Some(sending) = self.sending.take() {
+            let (bundle, outcome) = sending.await;
+            self.sent(&bundle, outcome).await;
+        }
+    }
+
+    /// The store cannot be written to now: it is tried again later.
+    fn away(&mut self, error: &StoreError, rows: usize) {
+        if self.view.error.is_none() {
+            tracing::error!(rows, "cannot write: {error}; rows go to the spool");
+        }
+        self.again = self.clock.now() + self.pause;
+        self.pause = (self.pause * 2).min(LAST_RETRY);
+        self.view.error = Some(error.to_string());
+        self.view.attempt += 1;
+        self.view.next_try = Some(self.again);
+    }
+
+    /// Counts what a commit came to.
+    async fn settle(&mut self, outcome: Outcome) -> Result<(), StoreError> {
+        for (rows, ack) in outcome.acks {
+            self.committed(rows, ack).await;
+        }
+        for reason in outcome.unfit {
+            tracing::error!("a row can never be written, it is left out: {reason}");
+            self.done(1);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        self.tell();
+        outcome.result
+    }
+
+    /// Rows of a batch that was cut and then tried again are counted off twice: never below nothing.
+    fn done(&self, rows: usize) {
+        let _ = self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| Some(waiting.saturating_sub(rows)));
     }
 
     async fn committed(&mut self, rows: usize, ack: Ack) {
         self.sequence += 1;
-        self.waiting.fetch_sub(rows, Ordering::Relaxed);
+        self.done(rows);
         let now = self.clock.now();
         if self.view.error.take().is_some() {
             tracing::info!("the store takes rows again");
@@ -174,7 +318,9 @@ impl Work {
         for violation in ack.disagreements {
             let _ = self.events.try_send(WriterEvent::Disagreement(violation));
         }
-        self.measure().await;
+        if now.since(self.measured) >= MEASURED {
+            self.measure().await;
+        }
         self.tell();
     }
 
@@ -189,20 +335,80 @@ impl Work {
     }
 
     async fn measure(&mut self) {
+        self.measured = self.clock.now();
         self.view.size = self.store.size().await.unwrap_or(self.view.size);
     }
 
     fn tell(&mut self) {
         self.view.queued = self.waiting.load(Ordering::Relaxed);
         self.view.dropped = self.dropped.load(Ordering::Relaxed);
+        let held = self.spool.as_ref().map(Spool::held).unwrap_or_default();
+        (self.view.spooled, self.view.spooled_since) = (held.rows, held.since);
         let _ = self.events.try_send(WriterEvent::State(self.view.clone()));
     }
 }
 
-fn merge(batch: &mut Batch, more: Batch) {
-    batch.bars.extend(more.bars);
-    batch.quarantine.extend(more.quarantine);
-    batch.violations.extend(more.violations);
-    batch.coverage.extend(more.coverage);
-    batch.checkpoint = more.checkpoint.or_else(|| batch.checkpoint.take());
+/// Takes what comes until the batch is full or its first row has waited long enough; then what waits already, up to
+/// a bulk batch: the further behind, the larger the batches.
+async fn collect(
+    clock: &Clock,
+    first: Entry,
+    entries: &mut mpsc::Receiver<Entry>,
+    token: &CancellationToken,
+) -> (Batch, Vec<oneshot::Sender<()>>) {
+    let mut batch = first.batch;
+    let mut acknowledge: Vec<_> = first.done.into_iter().collect();
+    let deadline = clock.now() + WAIT;
+    // Somebody who waits for the commit is not made to wait for company.
+    let mut waits = acknowledge.is_empty();
+    while batch.len() < BULK && batch.checkpoint.is_none() {
+        let next = if waits && batch.len() < FULL {
+            tokio::select! {
+                biased;
+                next = entries.recv() => next,
+                () = clock.sleep_until(deadline) => None,
+                () = token.cancelled() => None,
+            }
+        } else {
+            entries.try_recv().ok()
+        };
+        match next {
+            Some(next) => {
+                batch.merge(next.batch);
+                acknowledge.extend(next.done);
+                waits &= acknowledge.is_empty();
+            }
+            // What came in this very moment still goes along.
+            None if waits && batch.len() < FULL => waits = false,
+            None => break,
+        }
+    }
+    (batch, acknowledge)
+}
+
+/// What a commit came to.
+struct Outcome {
+    /// Rows and the store's word, for each part that was written.
+    acks: Vec<(usize, Ack)>,
+    /// Why single rows can never be written.
+    unfit: Vec<String>,
+    result: Result<(), StoreError>,
+}
+
+/// One commit. A row that no store can take is cut out of its batch: it must not keep the others out for ever.
+async fn commit(store: Arc<dyn Store>, batch: Batch) -> Outcome {
+    let (mut parts, mut acks, mut unfit) = (vec![batch], Vec::new(), Vec::new());
+    while let Some(part) = parts.pop() {
+        let rows = part.len();
+        match store.append(part.clone()).await {
+            Ok(ack) => acks.push((rows, ack)),
+            Err(StoreError::Unfit { name, message }) => match part.halves() {
+                Some((first, second)) => parts.extend([second, first]),
+                None => unfit.push(format!("{name}: {message}")),
+            },
+            // What was written already is only confirmed when the batch comes again.
+            Err(error) => return Outcome { acks, unfit, result: Err(error) },
+        }
+    }
+    Outcome { acks, unfit, result: Ok(()) }
 }

@@ -113,8 +113,8 @@ impl Loop {
                     self.take(Msg::View(picture), Owed::Market)?;
                 }
                 Some(event) = self.monitor.events.recv() => {
-                    // Answers are awaited; lines of the log and alerts come by themselves.
-                    let awaited = matches!(event, EngineEvent::Reply(_) | EngineEvent::JobOver(_));
+                    // Answers are awaited and notices are urgent; lines of the log and alerts come by themselves.
+                    let awaited = matches!(event, EngineEvent::Reply(_) | EngineEvent::JobOver(_) | EngineEvent::Notice { .. });
                     self.take(Msg::Event(event), if awaited { Owed::Input } else { Owed::Market })?;
                 }
                 () = self.machine.sleep(tick) => self.pace.owe(Owed::Market),

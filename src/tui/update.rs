@@ -7,6 +7,7 @@ use tui_input::backend::crossterm::EventHandler;
 
 use crate::market::Timestamp;
 use crate::pane::{Action, Effect, Popup};
+use crate::quality::Severity;
 use crate::request::{EngineEvent, Reply, Request};
 use crate::snapshot::{JobState, MarketView};
 use crate::tui::backfill::backfill;
@@ -185,6 +186,7 @@ fn on_event(model: &mut Model, event: &EngineEvent) -> Vec<Effect> {
             let symbol = job.symbol.as_ref().map_or_else(String::new, |symbol| format!(" of {symbol}"));
             model.say(&format!("{}{symbol} {}: {}", job.kind, job.state.name(), job.note), job.state == JobState::Failed);
         }
+        EngineEvent::Notice { severity, message, .. } => model.say(message, *severity != Severity::Info),
         EngineEvent::Violation(_) | EngineEvent::Log(_) | EngineEvent::Dropped(_) => {}
     }
     (0..model.panes.len()).flat_map(|pane| model.act_on(pane, Action::Event(event))).collect()

@@ -3,28 +3,43 @@
 #[path = "../../benches/cases/mod.rs"]
 mod cases;
 
-use cases::{BASELINES, CASES, Case, Size};
+use cases::{BASELINES, CASES, Case, POSTGRES, Server, Size};
 
 #[test]
 fn every_bench_does_its_work() {
-    for make in CASES {
-        let Case { name, units, mut ours, bare, .. } = make(Size::Small);
-        // Twice: what one run leaves behind must not spoil the next.
-        for turn in 1..=2 {
-            assert_eq!(ours().done, units, "{name}, turn {turn}");
-        }
-        if let Some(mut bare) = bare {
-            assert_eq!(bare().done, units, "the baseline of {name}");
-        }
-        assert!(units > 0, "{name} does nothing");
-    }
+    let names = CASES.iter().map(|make| does_its_work(make(Size::Small)));
+    are_told_apart(names.collect());
 }
 
 #[test]
-fn names_are_told_apart_and_the_baselines_are_printed() {
-    let mut names: Vec<_> = CASES.iter().map(|make| make(Size::Small).name).collect();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), CASES.len());
-    assert!(BASELINES.contains("pub fn upsert"));
+fn every_bench_on_a_server_does_its_work() {
+    let Some(server) = Server::shared() else { return };
+    let names = POSTGRES.iter().map(|make| does_its_work(make(Size::Small, &server)));
+    are_told_apart(names.collect());
+}
+
+#[test]
+fn the_baselines_are_printed() {
+    let [sqlite, postgres] = BASELINES;
+    assert!(sqlite.contains("pub fn upsert") && postgres.contains("pub async fn upsert"));
+}
+
+fn does_its_work(case: Case) -> &'static str {
+    let Case { name, units, mut ours, bare, .. } = case;
+    // Twice: what one run leaves behind must not spoil the next.
+    for turn in 1..=2 {
+        assert_eq!(ours().done, units, "{name}, turn {turn}");
+    }
+    if let Some(mut bare) = bare {
+        for turn in 1..=2 {
+            assert_eq!(bare().done, units, "the baseline of {name}, turn {turn}");
+        }
+    }
+    assert!(units > 0, "{name} does nothing");
+    name
+}
+
+fn are_told_apart(names: Vec<&str>) {
+    let different: std::collections::BTreeSet<_> = names.iter().collect();
+    assert_eq!(different.len(), names.len(), "{names:?}");
 }

@@ -309,7 +309,7 @@ fn a_config_file_that_was_named_and_is_missing_is_an_error_and_another_is_not() 
 #[test]
 fn an_address_that_is_none_of_ours_is_refused_and_its_password_is_not_shown() {
     let home = Home::new(QUIET);
-    for url in ["postgres://me:hunter2@host/db", "postgresql://me:hunter2@host/db"] {
+    for url in ["postgres://me:hunter2@host/db?colour=hunter2", "postgresql://me:hunter2@host:99999/db"] {
         check_refused(&home.screen(&["--store", url], &[]), &["--store", "PostgreSQL"]);
     }
     check_refused(&home.screen(&["--store", "sqlite:"], &[]), &["names no file"]);
@@ -346,11 +346,44 @@ fn the_command_line_stands_above_the_environment_and_that_above_the_file() {
 }
 
 #[test]
-fn a_database_of_another_program_is_not_an_address_that_was_meant_for_us() {
+fn a_database_of_another_make_is_not_an_address_that_was_meant_for_us() {
     let home = Home::new(QUIET);
-    let output = home.screen(&[], &[("DATABASE_URL", "postgres://me:hunter2@host/db".to_owned())]);
+    let output = home.screen(&[], &[("DATABASE_URL", "mysql://me:hunter2@host/db".to_owned())]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(home.stores(), ["data/openbell/openbell.db"]);
+}
+
+/// Nobody listens there.
+const NOWHERE: &str = "postgres://me:hunter2@127.0.0.1:1/db";
+
+#[track_caller]
+fn check_unreached(output: &Output, parts: &[&str]) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot reach postgres://me@127.0.0.1:1/db"), "{said}");
+    assert!(parts.iter().all(|part| said.contains(part)), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_without_its_password() {
+    let home = Home::new(QUIET);
+    check_unreached(&home.screen(&["--store", NOWHERE], &[]), &[]);
+    check_unreached(&home.screen(&[], &[("DATABASE_URL", NOWHERE.to_owned())]), &["DATABASE_URL"]);
+    let password = [("PGPASSWORD", "hunter2".to_owned()), ("OPENBELL_STORE", NOWHERE.replace(":hunter2", ""))];
+    check_unreached(&home.screen(&[], &password), &[]);
+    assert_eq!(home.stores(), Vec::<&str>::new(), "nothing else was taken in its place");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_password_in_a_file_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new(&format!("{QUIET}[store]\nurl = \"{NOWHERE}\"\n"));
+    fs::set_permissions(home.config(), fs::Permissions::from_mode(0o644)).unwrap();
+    check_refused(&home.screen(&[], &[]), &["[store] url", "chmod 600"]);
+    fs::set_permissions(home.config(), fs::Permissions::from_mode(0o600)).unwrap();
+    check_unreached(&home.screen(&[], &[]), &[]);
 }
 
 #[test]

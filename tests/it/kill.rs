@@ -4,22 +4,30 @@
 //! test leaves backfill jobs in the store: `openbell run` works on them, a day of minutes a transaction, and its live
 //! feed goes on beside them.
 //!
-//! Whether a kill fell into an open transaction is not guessed: the process is stopped (SIGSTOP), the lock that SQLite
-//! holds from BEGIN to the end of COMMIT (byte 120 of the `-shm` file) is looked at, and then it is killed.
+//! Whether a kill fell into an open transaction is not guessed: the process is stopped (SIGSTOP), then its engine is
+//! looked at, and then it is killed. On SQLite that is the lock from BEGIN to the end of COMMIT (byte 120 of the `-shm`
+//! file), on PostgreSQL a transaction in `pg_stat_activity` that has written and waits for its client.
 #![cfg(target_os = "linux")]
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use futures_util::future::BoxFuture;
+use openbell::config::PostgresUrl;
 use openbell::market::{Interval, Symbol, Timestamp};
 use openbell::pipeline::Ranks;
 use openbell::snapshot::JobState;
-use openbell::store::{Creation, JobQuery, JobRecord, Sqlite, Store};
+use openbell::store::{Creation, JobQuery, JobRecord, Postgres, Sqlite, Store};
 use rusqlite::Connection;
 use rustix::process::{Flock, FlockType, Pid, Signal, fcntl_getlk, kill_process};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio_postgres::Client;
+
+use crate::postgres::{self, Cluster, Options};
 
 /// They trade day and night.
 const SYMBOLS: [&str; 3] = ["BTC-USD", "ETH-USD", "SOL-USD"];
@@ -68,6 +76,44 @@ struct Acknowledged {
     torn: u64,
 }
 
+/// Where the recorder keeps its rows, as somebody sees it who stands beside.
+trait Engine {
+    /// For `--store`.
+    fn address(&self) -> String;
+
+    fn open(&self, creation: Creation) -> BoxFuture<'_, Arc<dyn Store>>;
+
+    /// Waits until this process has the store open no more.
+    fn settle(&self);
+
+    /// Waits until nothing of a process that was killed is at work any more.
+    fn wait_until_gone(&self);
+
+    /// Whether somebody is between the first write of a transaction and the end of its commit.
+    fn transaction_is_open(&self) -> bool;
+
+    /// The same of a process that stands still: it stays so.
+    fn transaction_stays_open(&self) -> bool;
+
+    /// Grows when a commit is written.
+    fn log_size(&self) -> u64;
+
+    fn number(&self, sql: &str) -> u64;
+
+    /// What the engine itself finds wrong.
+    fn damage(&self) -> String;
+}
+
+/// A store in a file.
+struct InFile(PathBuf);
+
+/// A store in a server.
+struct InServer {
+    looker: Client,
+    runtime: Runtime,
+    cluster: Cluster,
+}
+
 struct Home(TempDir);
 
 /// A recorder that does not outlive the test, however that ends.
@@ -81,10 +127,9 @@ impl Drop for Recorder {
 }
 
 impl Home {
-    fn new(days: u32) -> Self {
+    fn new() -> Self {
         let home = Self(TempDir::new().unwrap());
         fs::write(home.path("config.toml"), CONFIG).unwrap();
-        home.leave_jobs(days);
         home
     }
 
@@ -92,54 +137,10 @@ impl Home {
         self.0.path().join(name)
     }
 
-    fn beside_store(&self, ending: &str) -> PathBuf {
-        self.path(&format!("kill.db{ending}"))
-    }
-
-    /// One job a symbol, over days that the live feed does not touch.
-    fn leave_jobs(&self, days: u32) {
-        let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 86_400 * 86_400;
-        let to = Timestamp::from_seconds(i64::try_from(today).unwrap()) - Duration::from_secs(86_400);
-        let from = to - Duration::from_secs(86_400) * days;
-        let job = |symbol: &str| JobRecord {
-            id: 0,
-            kind: "backfill".to_owned(),
-            symbol: Some(symbol.parse::<Symbol>().unwrap()),
-            interval: Some(Interval::OneMinute),
-            from: Some(from),
-            to: Some(to),
-            source: Some("sim".to_owned()),
-            state: JobState::Queued,
-            done: 0,
-            total: 0,
-            rows: 0,
-            attempts: 0,
-            error: None,
-            created_at: to,
-            updated_at: to,
-        };
-        let store = Sqlite::open(&self.beside_store(""), Creation::IfEmpty, Ranks::default()).unwrap();
-        for symbol in SYMBOLS {
-            wait_for(store.save_job(job(symbol))).unwrap();
-        }
-        drop(store);
-        self.settle();
-    }
-
-    /// Waits until no thread of this process has the store open: closing a file lets go of all locks a process has on it.
-    fn settle(&self) {
-        wait(|| {
-            let connection = Connection::open(self.beside_store("")).unwrap();
-            let mode = connection.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get::<_, String>(0));
-            matches!(mode, Ok(mode) if mode == "delete").then_some(())
-        })
-        .expect("the store was closed");
-    }
-
-    fn start(&self) -> Recorder {
+    fn start(&self, engine: &dyn Engine) -> Recorder {
         let mut command = Command::new(std::env::var("OPENBELL_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_openbell").to_owned()));
         command.args(["run", "--config"]).arg(self.path("config.toml"));
-        command.arg("--store").arg(format!("sqlite:{}", self.beside_store("").display()));
+        command.arg("--store").arg(engine.address());
         command.env_clear().env("HOME", self.0.path()).current_dir(self.0.path());
         for kind in ["CONFIG", "DATA", "STATE", "CACHE"] {
             command.env(format!("XDG_{kind}_HOME"), self.path(&kind.to_lowercase()));
@@ -174,14 +175,167 @@ impl Home {
         }
         sum
     }
+}
+
+impl InFile {
+    fn beside(&self, ending: &str) -> PathBuf {
+        PathBuf::from(format!("{}{ending}", self.0.display()))
+    }
+}
+
+impl Engine for InFile {
+    fn address(&self) -> String {
+        format!("sqlite:{}", self.0.display())
+    }
+
+    fn open(&self, creation: Creation) -> BoxFuture<'_, Arc<dyn Store>> {
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&self.0, creation, Ranks::default()).expect("it opens"));
+        Box::pin(std::future::ready(store))
+    }
+
+    /// Closing a file lets go of all locks a process has on it, so that no thread of ours may have it open later.
+    fn settle(&self) {
+        wait(|| {
+            let connection = Connection::open(&self.0).unwrap();
+            let mode = connection.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get::<_, String>(0));
+            matches!(mode, Ok(mode) if mode == "delete").then_some(())
+        })
+        .expect("the store was closed");
+    }
+
+    /// The system took the locks of the process with it.
+    fn wait_until_gone(&self) {}
+
+    fn transaction_is_open(&self) -> bool {
+        let Ok(index) = File::options().read(true).write(true).open(self.beside("-shm")) else { return false };
+        let question = Flock { start: WRITE_LOCK, length: 1, ..Flock::from(FlockType::WriteLock) };
+        fcntl_getlk(&index, &question).unwrap().is_some_and(|held| held.typ == FlockType::WriteLock)
+    }
+
+    fn transaction_stays_open(&self) -> bool {
+        self.transaction_is_open()
+    }
 
     fn log_size(&self) -> u64 {
-        fs::metadata(self.beside_store("-wal")).map_or(0, |meta| meta.len())
+        fs::metadata(self.beside("-wal")).map_or(0, |meta| meta.len())
+    }
+
+    fn number(&self, sql: &str) -> u64 {
+        let connection = Connection::open(&self.0).unwrap();
+        let found: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        u64::try_from(found).unwrap()
+    }
+
+    fn damage(&self) -> String {
+        let connection = Connection::open(&self.0).unwrap();
+        let damage: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        let strays = self.number("SELECT count(*) FROM pragma_foreign_key_check");
+        if (damage.as_str(), strays) == ("ok", 0) { String::new() } else { format!("{damage}; {strays} rows that belong to nobody") }
+    }
+}
+
+/// The recorder's connections.
+const OURS: &str = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'openbell'";
+/// Those that have written something and not committed it.
+const WROTE: &str = "xact_start IS NOT NULL AND backend_xid IS NOT NULL AND state IN ('active', 'idle in transaction')";
+/// Those that go on by themselves, though their client stands still.
+const BUSY: &str = "state = 'active' AND coalesce(wait_event_type, '') NOT IN ('Client', 'Lock')";
+
+impl InServer {
+    /// A server whose commits wait for the disk, as they do where it matters.
+    fn new() -> Option<Self> {
+        let cluster = postgres::own(&Options { fsync: true, ..Options::default() })?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let looker = runtime.block_on(async {
+            cluster.make("kill").await;
+            cluster.client("kill").await
+        });
+        Some(Self { looker, runtime, cluster })
+    }
+
+    fn ours(&self, condition: &str) -> u64 {
+        self.number(&format!("SELECT count(*) {OURS} AND {condition}"))
+    }
+}
+
+impl Engine for InServer {
+    fn address(&self) -> String {
+        self.cluster.url("kill")
+    }
+
+    fn open(&self, creation: Creation) -> BoxFuture<'_, Arc<dyn Store>> {
+        Box::pin(async move {
+            let address: PostgresUrl = self.address().parse().unwrap();
+            let store: Arc<dyn Store> = Arc::new(Postgres::open(&address, creation, Ranks::default()).await.expect("it opens"));
+            store
+        })
+    }
+
+    fn settle(&self) {
+        self.wait_until_gone();
+    }
+
+    fn wait_until_gone(&self) {
+        wait(|| (self.ours("true") == 0).then_some(())).expect("the server notices that its clients are gone");
+    }
+
+    fn transaction_is_open(&self) -> bool {
+        self.ours(WROTE) > 0
+    }
+
+    fn transaction_stays_open(&self) -> bool {
+        wait(|| (self.ours(BUSY) == 0).then_some(())).expect("the server has done what it was asked");
+        self.transaction_is_open()
+    }
+
+    fn log_size(&self) -> u64 {
+        self.number("SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint")
+    }
+
+    fn number(&self, sql: &str) -> u64 {
+        let row = self.runtime.block_on(self.looker.query_one(sql, &[])).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        u64::try_from(row.get::<_, i64>(0)).unwrap()
+    }
+
+    /// The server keeps references itself, and `Store::check` asks it for the rest.
+    fn damage(&self) -> String {
+        String::new()
     }
 }
 
 fn wait_for<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+/// One job a symbol, over days that the live feed does not touch.
+fn leave_jobs(engine: &dyn Engine, days: u32) {
+    let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 86_400 * 86_400;
+    let to = Timestamp::from_seconds(i64::try_from(today).unwrap()) - Duration::from_secs(86_400);
+    let from = to - Duration::from_secs(86_400) * days;
+    let job = |symbol: &str| JobRecord {
+        id: 0,
+        kind: "backfill".to_owned(),
+        symbol: Some(symbol.parse::<Symbol>().unwrap()),
+        interval: Some(Interval::OneMinute),
+        from: Some(from),
+        to: Some(to),
+        source: Some("sim".to_owned()),
+        state: JobState::Queued,
+        done: 0,
+        total: 0,
+        rows: 0,
+        attempts: 0,
+        error: None,
+        created_at: to,
+        updated_at: to,
+    };
+    wait_for(async {
+        let store = engine.open(Creation::IfEmpty).await;
+        for symbol in SYMBOLS {
+            store.save_job(job(symbol)).await.unwrap();
+        }
+    });
+    engine.settle();
 }
 
 /// Looks again and again until there is an answer.
@@ -200,13 +354,6 @@ fn pid(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap()
 }
 
-/// Whether somebody is between BEGIN and the end of COMMIT.
-fn transaction_is_open(home: &Home) -> bool {
-    let Ok(index) = File::options().read(true).write(true).open(home.beside_store("-shm")) else { return false };
-    let question = Flock { start: WRITE_LOCK, length: 1, ..Flock::from(FlockType::WriteLock) };
-    fcntl_getlk(&index, &question).unwrap().is_some_and(|held| held.typ == FlockType::WriteLock)
-}
-
 /// Stops every thread of a process where it is.
 fn stop(child: &Child) {
     kill_process(pid(child), Signal::STOP).unwrap();
@@ -221,68 +368,53 @@ fn stop(child: &Child) {
 }
 
 /// Brings the process to its moment and stops it there; the answer is whether a transaction is open.
-fn stop_at(child: &Child, home: &Home, moment: Moment, dice: &mut fastrand::Rng) -> bool {
+fn stop_at(child: &Child, home: &Home, engine: &dyn Engine, moment: Moment, dice: &mut fastrand::Rng) -> bool {
     match moment {
-        Moment::Open => wait(|| {
-            if !transaction_is_open(home) {
-                return None;
-            }
-            stop(child);
-            if transaction_is_open(home) {
-                return Some(true);
-            }
-            // It was over before the process stood still.
-            kill_process(pid(child), Signal::CONT).unwrap();
-            None
-        })
-        .expect("a transaction was open at some time"),
+        Moment::Open => {
+            return wait(|| {
+                if !engine.transaction_is_open() {
+                    return None;
+                }
+                stop(child);
+                if engine.transaction_stays_open() {
+                    return Some(true);
+                }
+                // It was over before the process stood still.
+                kill_process(pid(child), Signal::CONT).unwrap();
+                None
+            })
+            .expect("a transaction was open at some time");
+        }
         Moment::Writing => {
-            let before = home.log_size();
-            wait(|| (home.log_size() > before).then_some(())).expect("something is written");
-            stop(child);
-            transaction_is_open(home)
+            let before = engine.log_size();
+            wait(|| (engine.log_size() > before).then_some(())).expect("something is written");
         }
         Moment::Acknowledged => {
             let before = home.acknowledged().commits;
             wait(|| (home.acknowledged().commits > before).then_some(())).expect("something is acknowledged");
-            stop(child);
-            transaction_is_open(home)
         }
-        Moment::Random => {
-            std::thread::sleep(Duration::from_millis(dice.u64(0..600)));
-            stop(child);
-            transaction_is_open(home)
-        }
+        Moment::Random => std::thread::sleep(Duration::from_millis(dice.u64(0..600))),
     }
-}
-
-fn number(connection: &Connection, sql: &str) -> u64 {
-    let found: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap_or_else(|error| panic!("{sql}: {error}"));
-    u64::try_from(found).unwrap()
+    stop(child);
+    engine.transaction_stays_open()
 }
 
 /// Everything that was acknowledged is there, once, and each job's checkpoint says what its rows say.
-fn check_store(home: &Home, said: Acknowledged) -> u64 {
-    let connection = Connection::open(home.beside_store("")).unwrap();
-    let damage: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-    assert_eq!(damage, "ok");
-    assert_eq!(number(&connection, "SELECT count(*) FROM pragma_foreign_key_check"), 0, "rows that belong to nobody");
-    let bars = number(&connection, "SELECT count(*) FROM bars");
+fn check_store(engine: &dyn Engine, said: Acknowledged) -> u64 {
+    assert_eq!(engine.damage(), "");
+    let bars = engine.number("SELECT count(*) FROM bars");
     assert!(bars >= said.inserted, "{bars} bars, but {} were acknowledged", said.inserted);
-    let keys = number(&connection, "SELECT count(*) FROM (SELECT DISTINCT instrument_id, interval_s, open_time FROM bars)");
+    let keys = engine.number("SELECT count(*) FROM (SELECT DISTINCT instrument_id, interval_s, open_time FROM bars) AS keys");
     assert_eq!(bars, keys, "bars that are there twice");
-    assert!(number(&connection, "SELECT count(*) FROM quarantine") >= said.quarantined);
-    assert_eq!(number(&connection, "SELECT count(*) FROM jobs"), SYMBOLS.len() as u64);
+    assert!(engine.number("SELECT count(*) FROM quarantine") >= said.quarantined);
+    assert_eq!(engine.number("SELECT count(*) FROM jobs"), SYMBOLS.len() as u64);
     for symbol in SYMBOLS {
         // The checkpoint is written with its rows or not at all.
-        let checkpoint = number(&connection, &format!("SELECT rows FROM jobs WHERE symbol = '{symbol}'"));
-        let there = number(
-            &connection,
-            &format!(
-                "SELECT count(*) FROM bars b JOIN instruments i ON i.id = b.instrument_id JOIN jobs j ON j.symbol = i.symbol \
-                 WHERE i.symbol = '{symbol}' AND b.interval_s = 60 AND b.open_time >= j.from_time AND b.open_time < j.to_time"
-            ),
-        );
+        let checkpoint = engine.number(&format!("SELECT rows FROM jobs WHERE symbol = '{symbol}'"));
+        let there = engine.number(&format!(
+            "SELECT count(*) FROM bars b JOIN instruments i ON i.id = b.instrument_id JOIN jobs j ON j.symbol = i.symbol \
+             WHERE i.symbol = '{symbol}' AND b.interval_s = 60 AND b.open_time >= j.from_time AND b.open_time < j.to_time"
+        ));
         assert_eq!(there, checkpoint, "{symbol}: rows in the table, and rows that the job knows of");
     }
     bars
@@ -300,45 +432,66 @@ fn wait_for_bars(recorder: &mut Recorder, home: &Home, before: Acknowledged) {
     assert!(found.is_some(), "nothing was committed in {PATIENCE:?}: {}", home.talk());
 }
 
-#[test]
-fn nothing_acknowledged_is_lost_when_it_is_killed() {
+/// Kills the recorder again and again, and looks at what is left each time; in the end it goes on where it was.
+fn kill_again_and_again(name: &str, home: &Home, engine: &dyn Engine) {
     let kills: u32 = std::env::var("OPENBELL_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
-    let home = Home::new(30 + kills * 6);
+    leave_jobs(engine, 30 + kills * 6);
     let mut dice = fastrand::Rng::with_seed(7);
     let (mut open, mut bars) = (0, 0);
     for kill in 0..kills {
         let moment = MOMENTS[kill as usize % MOMENTS.len()];
         let before = home.acknowledged();
-        let mut recorder = home.start();
-        wait_for_bars(&mut recorder, &home, before);
-        let in_transaction = stop_at(&recorder.0, &home, moment, &mut dice);
+        let mut recorder = home.start(engine);
+        wait_for_bars(&mut recorder, home, before);
+        let in_transaction = stop_at(&recorder.0, home, engine, moment, &mut dice);
         recorder.0.kill().unwrap();
         recorder.0.wait().unwrap();
+        engine.wait_until_gone();
         open += u32::from(in_transaction);
         let said = home.acknowledged();
-        bars = check_store(&home, said);
-        println!("kill {}: {moment:?}, transaction open: {in_transaction}; {bars} bars, {} acknowledged", kill + 1, said.inserted);
+        bars = check_store(engine, said);
+        println!("{name}, kill {}: {moment:?}, transaction open: {in_transaction}; {bars} bars, {} acknowledged", kill + 1, said.inserted);
     }
-
-    // It goes on where it was, and ends when it is asked to.
-    let before = home.acknowledged();
-    let mut recorder = home.start();
-    wait_for_bars(&mut recorder, &home, before);
-    kill_process(pid(&recorder.0), Signal::TERM).unwrap();
-    let status = wait(|| recorder.0.try_wait().unwrap()).expect("it ends");
-    assert!(status.success(), "{status}: {}", home.talk());
-    let said = home.acknowledged();
-    let last = check_store(&home, said);
+    let (last, said) = go_on(home, engine);
     assert!(last > bars, "{last} bars after {bars}: the jobs went on");
     assert!(said.torn <= u64::from(kills), "{} torn lines of the log, at most one a kill", said.torn);
-
-    let store = Sqlite::open(&home.beside_store(""), Creation::Never, Ranks::default()).expect("it opens");
-    assert_eq!(wait_for(store.check()).unwrap(), Vec::<String>::new());
-    let jobs = wait_for(store.jobs(JobQuery::All)).unwrap();
-    assert!(jobs.iter().all(|job| !job.state.is_over()), "what was at work goes on at the next start: {jobs:?}");
     println!(
-        "{kills} kills, {open} of them while a transaction was open; {last} bars, {} of them acknowledged in {} commits, {} torn lines",
+        "{name}: {kills} kills, {open} of them while a transaction was open; {last} bars, {} of them acknowledged in {} commits, none lost, \
+         none there twice, {} torn lines",
         said.inserted, said.commits, said.torn
     );
     assert!(open >= 1, "no kill fell into an open transaction: this tested nothing");
+}
+
+/// It goes on where it was, and ends when it is asked to; then nothing of the store is damaged.
+fn go_on(home: &Home, engine: &dyn Engine) -> (u64, Acknowledged) {
+    let before = home.acknowledged();
+    let mut recorder = home.start(engine);
+    wait_for_bars(&mut recorder, home, before);
+    kill_process(pid(&recorder.0), Signal::TERM).unwrap();
+    let status = wait(|| recorder.0.try_wait().unwrap()).expect("it ends");
+    assert!(status.success(), "{status}: {}", home.talk());
+    engine.wait_until_gone();
+    let said = home.acknowledged();
+    let bars = check_store(engine, said);
+    wait_for(async {
+        let store = engine.open(Creation::Never).await;
+        assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
+        let jobs = store.jobs(JobQuery::All).await.unwrap();
+        assert!(jobs.iter().all(|job| !job.state.is_over()), "what was at work goes on at the next start: {jobs:?}");
+    });
+    (bars, said)
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_it_is_killed_on_sqlite() {
+    let home = Home::new();
+    let engine = InFile(home.path("kill.db"));
+    kill_again_and_again("sqlite", &home, &engine);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_it_is_killed_on_postgres() {
+    let Some(engine) = InServer::new() else { return };
+    kill_again_and_again("postgres", &Home::new(), &engine);
 }

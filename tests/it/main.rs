@@ -1,23 +1,32 @@
 //! Every integration test, in one binary: each further one would link everything again.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests wait for real processes, and may panic")]
+#![allow(clippy::print_stdout, reason = "a story says what it went through, and what was left out")]
 #![allow(clippy::pedantic, clippy::type_complexity, clippy::cloned_ref_to_slice_refs, reason = "a test is read once, beside what it tests")]
 
+mod archive;
 mod bench_smoke;
 mod calendar;
 mod config;
+mod connect;
 mod day_coinbase;
+mod day_store;
 mod day_yahoo;
 mod decode_coinbase;
 mod decode_yahoo;
+mod faults;
 mod kill;
+mod migrations;
 mod model;
 mod net;
 mod pipeline;
+mod postgres;
+mod proxy;
 mod pty;
 mod quality;
 mod registries;
 mod screens;
 mod server;
 mod store_story;
+mod tables;
 mod terminal;
 mod tidy;

@@ -492,6 +492,7 @@ impl Day {
         let spec = PROVIDERS.iter().find(|spec| spec.name == scene.provider).unwrap();
         let providers = vec![open_provider(spec, &config, &clock)];
         let setup = Setup {
+            spool: None,
             store: Arc::clone(&store),
             config,
             clock: clock.clone(),

@@ -4,18 +4,21 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt};
 use openbell::host::{Clock, Tasks};
-use openbell::market::{AssetClass, Bar, BarFlags, Instrument, InstrumentId, Interval, Origin, SessionKind, Source, Symbol, Timestamp};
+use openbell::market::{
+    AssetClass, Bar, BarFlags, Instrument, InstrumentId, Interval, Origin, SessionKind, Side, Source, Symbol, Timestamp,
+};
 use openbell::pipeline::Ranks;
 use openbell::quality::{Coverage, CoverageState, Quarantined, Severity, Violation};
 use openbell::snapshot::{JobState, WriterView};
 use openbell::store::{
-    Ack, BarQuery, Batch, Creation, JobQuery, JobRecord, RecordQuery, Sqlite, Store, StoreError, SymbolStatus, ViolationRow, Writer,
-    WriterEvent,
+    Ack, BarQuery, Batch, Creation, Field, JobQuery, JobRecord, Postgres, QuoteRow, RecordQuery, Row, Sqlite, Store, StoreError,
+    SymbolStatus, TABLES, TableSpec, TradeRow, ViolationRow, Writer, WriterEvent,
 };
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -89,13 +92,19 @@ async fn story(store: &dyn Store) {
     the_watchlist(store).await;
     bars_are_kept_exactly_and_once(store).await;
     the_better_source_stays(store).await;
+    a_changed_bar_keeps_what_it_said(store).await;
+    what_no_column_takes_is_refused(store).await;
     sources_that_disagree(store).await;
     lesser_bars_are_replaced(store).await;
     questions_for_bars(store).await;
     many_bars_are_streamed_in_order(store).await;
     what_was_refused_or_doubtful(store).await;
     what_was_asked(store).await;
+    a_hole_that_is_filled_is_none(store).await;
     jobs_and_their_checkpoints(store).await;
+    prices_and_trades_as_they_were_heard(store).await;
+    old_rows_go_in_small_steps(store).await;
+    one_engine_at_a_time(store).await;
     a_batch_is_written_whole_or_not_at_all(store).await;
     the_sum_of_it(store).await;
 }
@@ -168,6 +177,59 @@ async fn the_better_source_stays(store: &dyn Store) {
     assert_eq!(append(store, vec![revised.clone()]).await.replaced, 1);
     assert_eq!(append(store, vec![fair]).await.kept, 1, "an earlier revision is no news");
     assert_eq!(all_bars(store, id).await, [revised]);
+}
+
+/// The rows of a table, as they are.
+async fn table_rows(store: &dyn Store, name: &str) -> (&'static TableSpec, Vec<Row>) {
+    let table = TABLES.iter().find(|table| table.name == name).expect("there is such a table");
+    (table, store.rows(table, None).try_collect::<Vec<_>>().await.expect("it can be read").concat())
+}
+
+/// What a bar says it said before.
+async fn revisions(store: &dyn Store, id: InstrumentId, n: u32) -> Vec<serde_json::Value> {
+    let (table, rows) = table_rows(store, "bars").await;
+    let place = |name: &str| table.columns.iter().position(|column| column.name == name).expect("there is such a column");
+    let key = [Field::Whole(id.0), Field::Whole(60), Field::Whole(minute(n).as_micros())];
+    let row = rows.iter().find(|row| row[..3] == key).expect("there is such a bar");
+    match &row[place("meta")] {
+        Field::Text(meta) => serde_json::from_str::<serde_json::Value>(meta).unwrap()["revisions"].as_array().unwrap().clone(),
+        _ => Vec::new(),
+    }
+}
+
+async fn a_changed_bar_keeps_what_it_said(store: &dyn Store) {
+    let id = made(store, "META").await;
+    let history = |close: f64| Bar { origin: Origin::Backfill, high: 103.0, close, ..bar(id, 0, "fair", 100.0) };
+    append(store, vec![bar(id, 0, "fair", 100.0), bar(id, 1, "fair", 100.0)]).await;
+    assert_eq!(append(store, vec![history(101.0)]).await.replaced, 1, "a late bar changes a closed one");
+    assert_eq!(append(store, vec![history(101.0)]).await.kept, 1, "again it is no news");
+    assert_eq!(append(store, vec![history(102.0)]).await.replaced, 1);
+    let said = revisions(store, id, 0).await;
+    let closes: Vec<_> = said.iter().map(|word| (word["close"].as_f64().unwrap(), word["origin"].as_str().unwrap())).collect();
+    assert_eq!(closes, [(100.0, "live"), (101.0, "backfill")]);
+    assert_eq!(said[0]["source"], "fair");
+    assert_eq!(said[0]["at"], minute(600).to_string());
+    assert_eq!(revisions(store, id, 1).await, Vec::<serde_json::Value>::new(), "its neighbour never said anything else");
+}
+
+async fn what_no_column_takes_is_refused(store: &dyn Store) {
+    let id = made(store, "IBM").await;
+    let odd = [
+        Bar { close: f64::NAN, ..bar(id, 0, "best", 1.0) },
+        Bar { high: f64::INFINITY, ..bar(id, 1, "best", 1.0) },
+        Bar { volume: Some(f64::NAN), ..bar(id, 2, "best", 1.0) },
+        Bar { open_time: Timestamp::MAX, ..bar(id, 3, "best", 1.0) },
+        Bar { open_time: Timestamp::MIN, ..bar(id, 3, "best", 2.0) },
+    ];
+    let mut rows = odd.to_vec();
+    rows.push(bar(id, 4, "best", 1.0));
+    assert_eq!(append(store, rows).await, Ack { inserted: 1, quarantined: 5, ..Ack::default() });
+    assert_eq!(all_bars(store, id).await, [bar(id, 4, "best", 1.0)], "the others of its batch are kept");
+    let query = RecordQuery { instruments: vec![id], ..RecordQuery::default() };
+    let refused = store.quarantine(query).await.unwrap();
+    assert_eq!(refused.len(), odd.len());
+    assert!(refused.iter().all(|row| row.reasons == ["not_storable"]), "{refused:?}");
+    assert!(refused.iter().any(|row| row.payload.contains("NaN")), "{refused:?}");
 }
 
 async fn sources_that_disagree(store: &dyn Store) {
@@ -342,6 +404,110 @@ async fn what_was_asked(store: &dyn Store) {
     assert_eq!(store.coverage(all).await.unwrap(), [rows[0].clone(), rows[1].clone(), again], "the last answer stands");
 }
 
+async fn a_hole_that_is_filled_is_none(store: &dyn Store) {
+    let id = made(store, "DOGE-USD").await;
+    let asked = |from: u32, to: u32, state: CoverageState| Coverage {
+        instrument: id,
+        interval: Interval::OneMinute,
+        source: Source::new(if state == CoverageState::Failed { "poor" } else { "best" }),
+        from: minute(from),
+        to: minute(to),
+        state,
+        asked_at: minute(100),
+    };
+    let (small, large) = (asked(10, 12, CoverageState::Failed), asked(30, 60, CoverageState::Failed));
+    let filled = asked(0, 40, CoverageState::Present);
+    for coverage in [vec![small, large.clone()], vec![filled.clone()]] {
+        store.append(Batch { coverage, ..Batch::default() }).await.unwrap();
+    }
+    let left = store.coverage(BarQuery::all(id, Interval::OneMinute)).await.unwrap();
+    assert_eq!(left, [filled, large], "a hole that was filled in part is still one");
+}
+
+async fn prices_and_trades_as_they_were_heard(store: &dyn Store) {
+    let id = made(store, "XRP-USD").await;
+    let quote = |n: u32, bid: Option<f64>| QuoteRow {
+        instrument: id,
+        source: Source::new("best"),
+        ts_event: minute(n),
+        ts_recv: minute(n) + Duration::from_millis(3),
+        last: Some(1.5),
+        bid,
+        bid_size: None,
+        ask: Some(1.6),
+        ask_size: Some(7.0),
+        volume: None,
+    };
+    let trade = |n: u32, number: &str, taker: Option<Side>| TradeRow {
+        instrument: id,
+        source: Source::new("best"),
+        trade_id: number.to_owned(),
+        ts_event: minute(n),
+        ts_recv: minute(n),
+        price: 1.5,
+        size: 100.0,
+        taker,
+        moves: 7,
+    };
+    let quotes = vec![quote(0, Some(1.4)), quote(1, None)];
+    let trades = vec![trade(0, "7'; --", Some(Side::Buy)), trade(0, "8", Some(Side::Sell)), trade(1, "9", None)];
+    let batch = Batch { quotes, trades, at: minute(9), ..Batch::default() };
+    for _ in 0..2 {
+        store.append(batch.clone()).await.unwrap();
+    }
+    let (quotes, (_, trades)) = (table_rows(store, "quotes").await.1, table_rows(store, "trades").await);
+    assert_eq!((quotes.len(), trades.len()), (2, 3), "the same again is no second row");
+    let whole = |n: u32| Field::Whole(minute(n).as_micros());
+    assert_eq!(quotes[0][..4], [Field::Whole(id.0), whole(0), Field::Text("best".to_owned()), Field::Whole(minute(0).as_micros() + 3_000)]);
+    assert_eq!(quotes[0][4..], [1.5, 1.4, 0.0, 1.6, 7.0, 0.0].map(|x| if x == 0.0 { Field::Null } else { Field::Real(x) }));
+    assert_eq!(trades[0][2], Field::Text("7'; --".to_owned()));
+    assert_eq!(
+        trades.iter().map(|row| row[7].clone()).collect::<Vec<_>>(),
+        ["buy", "sell", ""].map(|word| if word.is_empty() { Field::Null } else { Field::Text(word.to_owned()) })
+    );
+}
+
+async fn old_rows_go_in_small_steps(store: &dyn Store) {
+    let id = made(store, "ADA-USD").await;
+    let daily = Bar { interval: Interval::OneDay, open_time: at("2026-11-24T00:00:00Z"), ..bar(id, 0, "best", 1.0) };
+    let before = |n: u32| minute(0) - MINUTE * n;
+    append(store, (1..=5).map(|n| Bar { open_time: before(n), ..bar(id, n, "best", 1.0) }).chain([daily.clone()]).collect()).await;
+    let bars = TABLES.iter().find(|table| table.name == "bars").unwrap();
+    let mut steps = Vec::new();
+    for _ in 0..3 {
+        steps.push(store.prune(bars, before(2), 2).await.unwrap());
+    }
+    assert_eq!(steps, [2, 1, 0], "rows that went in each step");
+    let left: Vec<_> = all_bars(store, id).await.iter().map(|bar| bar.open_time).collect();
+    assert_eq!(left, [before(2), before(1)]);
+    assert_eq!(bars_of_days(store, id).await, [daily], "days are kept");
+    let instruments = TABLES.iter().find(|table| table.name == "instruments").unwrap();
+    assert_eq!(store.prune(instruments, Timestamp::MAX, 99).await.unwrap(), 0, "what does not grow old stays");
+}
+
+async fn bars_of_days(store: &dyn Store, id: InstrumentId) -> Vec<Bar> {
+    bars(store, BarQuery::all(id, Interval::OneDay)).await
+}
+
+async fn one_engine_at_a_time(store: &dyn Store) {
+    let place = store.claim().await.expect("nobody records");
+    let error = store.claim().await.err().expect("somebody records");
+    assert!(matches!(error, StoreError::Held { .. }), "{error}");
+    assert!(error.to_string().contains("already recording into"), "{error}");
+    drop(place);
+    let began = Instant::now();
+    while let Err(error) = store.claim().await {
+        // A server notices a moment later that a connection is gone.
+        assert!(matches!(error, StoreError::Held { .. }) && began.elapsed() < Duration::from_secs(20), "{error}");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.about("id").await.unwrap().map(|id| id.len()), Some(32));
+    store.set_about("copying_from", Some("x'; --".to_owned())).await.unwrap();
+    assert_eq!(store.about("copying_from").await.unwrap().as_deref(), Some("x'; --"));
+    store.set_about("copying_from", None).await.unwrap();
+    assert_eq!(store.about("copying_from").await.unwrap(), None);
+}
+
 fn job(text: &str) -> JobRecord {
     JobRecord {
         id: 0,
@@ -394,7 +560,7 @@ async fn a_batch_is_written_whole_or_not_at_all(store: &dyn Store) {
     // The last row belongs to nobody.
     let rows = vec![bar(id, 0, "best", 1.0), bar(InstrumentId(987_654), 0, "best", 1.0)];
     let failed = store.append(Batch { checkpoint: Some(checkpoint), ..of_bars(rows) }).await;
-    assert!(matches!(failed, Err(StoreError::Engine { doing: "write", .. })), "{failed:?}");
+    assert!(matches!(failed, Err(StoreError::Unfit { .. })), "{failed:?}");
     assert_eq!(all_bars(store, id).await, []);
     let after = (store.jobs(JobQuery::All).await.unwrap(), store.status().await.unwrap());
     assert_eq!((after.0, after.1.bars), (before.0, before.1.bars));
@@ -408,7 +574,7 @@ async fn the_sum_of_it(store: &dyn Store) {
     assert_eq!(status.bars, status.symbols.iter().map(|symbol| symbol.bars).sum::<u64>());
     assert_eq!(status.quarantined, store.quarantine(everything.clone()).await.unwrap().len() as u64);
     assert_eq!(status.violations, store.violations(everything).await.unwrap().len() as u64);
-    assert_eq!((status.quarantined, status.violations), (3, 6));
+    assert_eq!((status.quarantined, status.violations), (8, 6));
     let of: Vec<_> = status.symbols.iter().filter(|row| row.symbol == symbol("JPM")).cloned().collect();
     let (symbol, first) = (symbol("JPM"), minute(0));
     let minutes =
@@ -430,6 +596,23 @@ async fn the_story_on_sqlite() {
     drop(store);
     let again = Sqlite::open(&path, Creation::Never, ranks()).unwrap();
     assert_eq!((again.jobs(JobQuery::All).await.unwrap(), again.status().await.unwrap()), (jobs, status), "it is all there the next time");
+    println!("story told on sqlite");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_story_on_postgres() {
+    let Some(database) = crate::postgres::database().await else { return };
+    let store = postgres(&database.url(), Creation::IfEmpty).await;
+    story(&store).await;
+    let (jobs, status) = (store.jobs(JobQuery::All).await.unwrap(), store.status().await.unwrap());
+    drop(store);
+    let again = postgres(&database.url(), Creation::Never).await;
+    assert_eq!((again.jobs(JobQuery::All).await.unwrap(), again.status().await.unwrap()), (jobs, status), "it is all there the next time");
+    println!("story told on postgres");
+}
+
+async fn postgres(url: &str, creation: Creation) -> Postgres {
+    Postgres::open(&url.parse().expect("an address"), creation, ranks()).await.expect("it opens")
 }
 
 // ── the order of arrival ──
@@ -449,18 +632,40 @@ fn opinions() -> impl Strategy<Value = Vec<Opinion>> {
     })
 }
 
-/// The table after these opinions came in this order, so many at once.
-async fn after(opinions: &[Opinion], at_once: usize) -> Vec<Bar> {
-    let folder = TempDir::new().unwrap();
-    let store = Sqlite::open(&folder.path().join("order.db"), Creation::IfEmpty, ranks()).unwrap();
-    let id = made(&store, "BTC-USD").await;
+/// The bars of a new symbol after these opinions came in this order, so many at once; then once more, which changes nothing.
+async fn after(store: &dyn Store, id: InstrumentId, opinions: &[Opinion], at_once: usize) -> Vec<Bar> {
+    let say = |(n, source, percent, flags): &Opinion| Bar { flags: *flags, ..bar(id, *n, source, 100.0 + f64::from(*percent)) };
     for batch in opinions.chunks(at_once) {
-        let rows =
-            batch.iter().map(|(n, source, percent, flags)| Bar { flags: *flags, ..bar(id, *n, source, 100.0 + f64::from(*percent)) });
-        append(&store, rows.collect()).await;
+        append(store, batch.iter().map(say).collect()).await;
     }
-    all_bars(&store, id).await
+    let bars = all_bars(store, id).await;
+    let again = append(store, opinions.iter().map(say).collect()).await;
+    assert_eq!((again.inserted, again.replaced, all_bars(store, id).await), (0, 0, bars.clone()), "what was said already is no news");
+    // Whoever was believed least is not believed more because nobody else spoke later.
+    let best = |n: u32| opinions.iter().any(|(m, source, _, flags)| *m == n && *source == "best" && flags.is_empty());
+    let wrong: Vec<_> = bars.iter().filter(|bar| best(minute_of(bar)) && bar.source.as_str() != "best").collect();
+    assert!(wrong.is_empty(), "ranks win: {wrong:?}");
+    bars.into_iter().map(|bar| Bar { instrument: InstrumentId(0), ..bar }).collect()
 }
+
+fn minute_of(bar: &Bar) -> u32 {
+    u32::try_from(bar.open_time.since(at(START)).as_secs() / 60).unwrap()
+}
+
+/// Both orders, in one store.
+async fn both(store: &dyn Store, case: usize, told: &[Opinion], shuffled: &[Opinion], at_once: usize) -> (Vec<Bar>, Vec<Bar>) {
+    let (one, other) = (made(store, &format!("A{case}")).await, made(store, &format!("B{case}")).await);
+    (after(store, one, told, 100).await, after(store, other, shuffled, at_once).await)
+}
+
+/// A server and a database for all cases.
+static SERVER: LazyLock<Option<(tokio::runtime::Runtime, crate::postgres::TestDatabase, Postgres)>> = LazyLock::new(|| {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let database = runtime.block_on(crate::postgres::database())?;
+    let store = runtime.block_on(postgres(&database.url(), Creation::IfEmpty));
+    Some((runtime, database, store))
+});
+static CASES: AtomicUsize = AtomicUsize::new(0);
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
@@ -471,10 +676,18 @@ proptest! {
         at_once in 1_usize..8,
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let (one, other) = runtime.block_on(async { (after(&told, 100).await, after(&shuffled, at_once).await) });
+        let folder = TempDir::new().unwrap();
+        let store = Sqlite::open(&folder.path().join("order.db"), Creation::IfEmpty, ranks()).unwrap();
+        let (one, other) = runtime.block_on(both(&store, 0, &told, &shuffled, at_once));
         let minutes = told.iter().map(|(n, ..)| *n).collect::<std::collections::BTreeSet<_>>();
         prop_assert_eq!(one.len(), minutes.len());
-        prop_assert_eq!(one, other);
+        prop_assert_eq!(&one, &other);
+        if let Some((runtime, _, store)) = &*SERVER {
+            let case = CASES.fetch_add(1, Ordering::Relaxed);
+            let (there, shuffled) = runtime.block_on(both(store, case, &told, &shuffled, at_once));
+            prop_assert_eq!(&there, &shuffled);
+            prop_assert_eq!(&there, &one, "both engines come to the same");
+        }
     }
 }
 
@@ -691,7 +904,7 @@ async fn rows_wait_while_the_disk_is_full_and_none_is_lost() {
     let clock = Clock::scaled(minute(10_000), 20.0);
     let (tasks, (sender, mut events)) = (Tasks::new(clock.clone()), tokio::sync::mpsc::channel(4_096));
     let as_store: Arc<dyn Store> = store.clone();
-    let writer = Writer::start(as_store, clock, &tasks, sender);
+    let writer = Writer::start(as_store, None, clock, &tasks, sender);
     let rows: Vec<Bar> = (0..3_000).map(|n| bar(id, n, "best", f64::from(n + 1))).collect();
 
     fill(&disk.join("filler"));

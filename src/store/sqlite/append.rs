@@ -2,18 +2,36 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use crate::market::{Bar, Timestamp};
-use crate::pipeline::{Fused, Ranks, fuse};
-use crate::quality::{Coverage, Quarantined, Violation};
-use crate::store::contract::{Ack, Batch, JobRecord};
-use crate::store::sqlite::bar::{self, Reader};
+use crate::market::{Bar, Interval, Side, Symbol, Timestamp};
+use crate::pipeline::Ranks;
+use crate::quality::{Coverage, CoverageState, Quarantined, Violation};
+use crate::store::contract::{Ack, Batch, JobRecord, QuoteRow, TradeRow};
+use crate::store::merge::{Merged, Merger, ready, stretches};
+use crate::store::sqlite::bar;
+
+/// Rows from which on a batch is a bulk load, which works better with more of the table in memory.
+const BULK: usize = 10_000;
 
 /// Writes all of a batch or nothing.
-pub(crate) fn append(connection: &mut Connection, mut batch: Batch, ranks: &Ranks) -> rusqlite::Result<Ack> {
+pub(crate) fn append(connection: &mut Connection, batch: Batch, ranks: &Ranks) -> rusqlite::Result<Ack> {
+    let bulk = batch.bars.len() >= BULK;
+    if bulk {
+        connection.pragma_update(None, "cache_size", -64_000)?;
+    }
+    let ack = write(connection, &ready(batch), ranks);
+    if bulk {
+        connection.pragma_update(None, "cache_size", -8_000)?;
+    }
+    ack
+}
+
+fn write(connection: &mut Connection, batch: &Batch, ranks: &Ranks) -> rusqlite::Result<Ack> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let mut ack = Ack { quarantined: batch.quarantine.len() as u64, ..Ack::default() };
-    batch.bars.sort_by_key(bar::order);
-    write_bars(&transaction, &batch.bars, ranks, batch.at, &mut ack)?;
+    let merger = Merger { ranks, at: batch.at };
+    write_bars(&transaction, &batch.bars, &merger, &mut ack)?;
+    write_quotes(&transaction, &batch.quotes)?;
+    write_trades(&transaction, &batch.trades)?;
     write_quarantine(&transaction, &batch.quarantine)?;
     write_violations(&transaction, batch.violations.iter().chain(&ack.disagreements))?;
     write_coverage(&transaction, &batch.coverage)?;
@@ -24,31 +42,64 @@ pub(crate) fn append(connection: &mut Connection, mut batch: Batch, ranks: &Rank
     Ok(ack)
 }
 
-fn write_bars(transaction: &Transaction<'_>, bars: &[Bar], ranks: &Ranks, at: Timestamp, ack: &mut Ack) -> rusqlite::Result<()> {
+/// Most bars are new: each is tried as one, and only those whose key is taken are read and fused.
+fn write_bars(transaction: &Transaction<'_>, bars: &[Bar], merger: &Merger<'_>, ack: &mut Ack) -> rusqlite::Result<()> {
     // Looked up once a batch, not once a row.
     let mut insert = transaction.prepare_cached(bar::INSERT)?;
-    let one = format!("SELECT {} FROM bars WHERE instrument_id = ?1 AND interval_s = ?2 AND open_time = ?3", bar::COLUMNS);
-    let mut select = transaction.prepare_cached(&one)?;
-    let mut update = transaction.prepare_cached(bar::UPDATE)?;
-    let mut reader = Reader::default();
+    let mut collided = Vec::new();
     for new in bars {
-        if bar::write(&mut insert, new, at)? == 1 {
+        if bar::insert(&mut insert, new, merger.at)? == 1 {
             ack.inserted += 1;
-            continue;
+        } else {
+            collided.push(new.clone());
         }
-        let key = params![new.instrument.0, new.interval.seconds(), new.open_time.as_micros()];
-        let old = select.query_row(key, |row| reader.read(row))?;
-        let (winner, disagreement) = match fuse(&old, new, ranks, at) {
-            Fused::Keep => {
-                ack.kept += 1;
-                continue;
-            }
-            Fused::Replace(winner) => (winner, None),
-            Fused::Disagree(winner, violation) => (winner, Some(violation)),
-        };
-        bar::write(&mut update, &winner, at)?;
-        ack.replaced += 1;
-        ack.disagreements.extend(disagreement);
+    }
+    if collided.is_empty() {
+        return Ok(());
+    }
+    let mut select = transaction.prepare_cached(&bar::select_stretch())?;
+    let mut update = transaction.prepare_cached(bar::UPDATE)?;
+    for news in stretches(&collided) {
+        let olds = bar::read_stretch(&mut select, news)?;
+        for Merged { kept, .. } in merger.merge(news, olds, ack) {
+            bar::update(&mut update, &kept, merger.at)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_quotes(transaction: &Transaction<'_>, rows: &[QuoteRow]) -> rusqlite::Result<()> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO quotes (instrument_id, source, ts_event, ts_recv, last, bid, bid_size, ask, ask_size, volume) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
+    )?;
+    for row in rows {
+        let (event, recv) = (row.ts_event.as_micros(), row.ts_recv.as_micros());
+        insert.execute(params![
+            row.instrument.0,
+            row.source.as_str(),
+            event,
+            recv,
+            row.last,
+            row.bid,
+            row.bid_size,
+            row.ask,
+            row.ask_size,
+            row.volume
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_trades(transaction: &Transaction<'_>, rows: &[TradeRow]) -> rusqlite::Result<()> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO trades (instrument_id, source, trade_id, ts_event, ts_recv, price, size, taker, moves) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+    )?;
+    for row in rows {
+        let (event, recv) = (row.ts_event.as_micros(), row.ts_recv.as_micros());
+        let taker = row.taker.map(Side::name);
+        insert.execute(params![row.instrument.0, row.source.as_str(), row.trade_id, event, recv, row.price, row.size, taker, row.moves])?;
     }
     Ok(())
 }
@@ -63,7 +114,7 @@ fn write_quarantine(transaction: &Transaction<'_>, rows: &[Quarantined]) -> rusq
             row.received_at.as_micros(),
             row.source.as_str(),
             row.instrument.0,
-            row.interval.map(crate::market::Interval::seconds),
+            row.interval.map(Interval::seconds),
             row.open_time.map(Timestamp::as_micros),
             row.reasons.join("|"),
             row.payload,
@@ -97,16 +148,17 @@ fn write_coverage(transaction: &Transaction<'_>, rows: &[Coverage]) -> rusqlite:
         "INSERT INTO coverage (instrument_id, interval_s, source, from_time, to_time, state, asked_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
          ON CONFLICT DO UPDATE SET to_time = max(to_time, excluded.to_time), state = excluded.state, asked_at = excluded.asked_at",
     )?;
+    // A hole that somebody filled is none any more.
+    let mut filled = transaction.prepare_cached(
+        "DELETE FROM coverage WHERE instrument_id = ?1 AND interval_s = ?2 AND from_time >= ?3 AND to_time <= ?4 AND state = 'failed'",
+    )?;
     for row in rows {
-        insert.execute(params![
-            row.instrument.0,
-            row.interval.seconds(),
-            row.source.as_str(),
-            row.from.as_micros(),
-            row.to.as_micros(),
-            row.state.name(),
-            row.asked_at.as_micros(),
-        ])?;
+        let (from, to) = (row.from.as_micros(), row.to.as_micros());
+        if row.state != CoverageState::Failed {
+            filled.execute(params![row.instrument.0, row.interval.seconds(), from, to])?;
+        }
+        let (source, state) = (row.source.as_str(), row.state.name());
+        insert.execute(params![row.instrument.0, row.interval.seconds(), source, from, to, state, row.asked_at.as_micros()])?;
     }
     Ok(())
 }
@@ -123,8 +175,8 @@ pub(crate) fn save_job(connection: &Connection, job: &JobRecord) -> rusqlite::Re
     upsert.execute(params![
         (job.id != 0).then_some(job.id),
         job.kind,
-        job.symbol.as_ref().map(crate::market::Symbol::as_str),
-        job.interval.map(crate::market::Interval::seconds),
+        job.symbol.as_ref().map(Symbol::as_str),
+        job.interval.map(Interval::seconds),
         job.from.map(Timestamp::as_micros),
         job.to.map(Timestamp::as_micros),
         job.source,

@@ -2,37 +2,63 @@
 
 use rusqlite::{CachedStatement, Row, params};
 
-use crate::market::{Bar, BarFlags, BarKey, InstrumentId, Interval, SessionKind, Source, Timestamp};
+use crate::market::{Bar, BarFlags, InstrumentId, Interval, SessionKind, Source, Timestamp};
+use crate::store::merge::Kept;
 
 pub(crate) const COLUMNS: &str = "instrument_id, interval_s, open_time, open, high, low, close, volume, vwap, n_trades, session, source, origin, revision, quality, flags";
 
 pub(crate) const INSERT: &str = "INSERT INTO bars (instrument_id, interval_s, open_time, open, high, low, close, volume, vwap, n_trades, session, source, origin, revision, quality, flags, recorded_at, updated_at) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17) ON CONFLICT DO NOTHING";
 
-pub(crate) const UPDATE: &str = "UPDATE bars SET open = ?4, high = ?5, low = ?6, close = ?7, volume = ?8, vwap = ?9, n_trades = ?10, session = ?11, source = ?12, origin = ?13, revision = ?14, quality = ?15, flags = ?16, updated_at = ?17 \
+pub(crate) const UPDATE: &str = "UPDATE bars SET open = ?4, high = ?5, low = ?6, close = ?7, volume = ?8, vwap = ?9, n_trades = ?10, session = ?11, source = ?12, origin = ?13, revision = ?14, quality = ?15, flags = ?16, updated_at = ?17, meta = ?18 \
      WHERE instrument_id = ?1 AND interval_s = ?2 AND open_time = ?3";
 
-/// Runs [`INSERT`] or [`UPDATE`] for a bar; the answer is the rows that changed.
-pub(crate) fn write(statement: &mut CachedStatement<'_>, bar: &Bar, at: Timestamp) -> rusqlite::Result<usize> {
-    statement.execute(params![
-        bar.instrument.0,
-        bar.interval.seconds(),
-        bar.open_time.as_micros(),
-        bar.open,
-        bar.high,
-        bar.low,
-        bar.close,
-        bar.volume,
-        bar.vwap,
-        bar.n_trades.map(|n| i64::try_from(n).unwrap_or(i64::MAX)),
-        bar.session.map(SessionKind::name),
-        bar.source.as_str(),
-        bar.origin.name(),
-        bar.revision,
-        bar.quality,
-        flags_text(bar.flags),
-        at.as_micros(),
-    ])
+/// The rows of a stretch of keys, with what they said before.
+pub(crate) fn select_stretch() -> String {
+    format!(
+        "SELECT {COLUMNS}, meta FROM bars WHERE instrument_id = ?1 AND interval_s = ?2 AND open_time BETWEEN ?3 AND ?4 ORDER BY open_time"
+    )
+}
+
+/// Runs [`select_stretch`] for sorted bars of one instrument and interval.
+pub(crate) fn read_stretch(statement: &mut CachedStatement<'_>, bars: &[Bar]) -> rusqlite::Result<Vec<Kept>> {
+    let (Some(first), Some(last)) = (bars.first(), bars.last()) else { return Ok(Vec::new()) };
+    let key = params![first.instrument.0, first.interval.seconds(), first.open_time.as_micros(), last.open_time.as_micros()];
+    let mut reader = Reader::default();
+    statement.query_map(key, |row| Ok(Kept { bar: reader.read(row)?, meta: row.get(16)? }))?.collect()
+}
+
+/// Runs [`INSERT`]; the answer is the rows that changed.
+pub(crate) fn insert(statement: &mut CachedStatement<'_>, bar: &Bar, at: Timestamp) -> rusqlite::Result<usize> {
+    bind(statement, bar, at)?;
+    statement.raw_execute()
+}
+
+/// Runs [`UPDATE`].
+pub(crate) fn update(statement: &mut CachedStatement<'_>, kept: &Kept, at: Timestamp) -> rusqlite::Result<usize> {
+    bind(statement, &kept.bar, at)?;
+    statement.raw_bind_parameter(18, &kept.meta)?;
+    statement.raw_execute()
+}
+
+fn bind(statement: &mut CachedStatement<'_>, bar: &Bar, at: Timestamp) -> rusqlite::Result<()> {
+    statement.raw_bind_parameter(1, bar.instrument.0)?;
+    statement.raw_bind_parameter(2, bar.interval.seconds())?;
+    statement.raw_bind_parameter(3, bar.open_time.as_micros())?;
+    statement.raw_bind_parameter(4, bar.open)?;
+    statement.raw_bind_parameter(5, bar.high)?;
+    statement.raw_bind_parameter(6, bar.low)?;
+    statement.raw_bind_parameter(7, bar.close)?;
+    statement.raw_bind_parameter(8, bar.volume)?;
+    statement.raw_bind_parameter(9, bar.vwap)?;
+    statement.raw_bind_parameter(10, bar.n_trades.map(|n| i64::try_from(n).unwrap_or(i64::MAX)))?;
+    statement.raw_bind_parameter(11, bar.session.map(SessionKind::name))?;
+    statement.raw_bind_parameter(12, bar.source.as_str())?;
+    statement.raw_bind_parameter(13, bar.origin.name())?;
+    statement.raw_bind_parameter(14, bar.revision)?;
+    statement.raw_bind_parameter(15, bar.quality)?;
+    statement.raw_bind_parameter(16, flags_text(bar.flags))?;
+    statement.raw_bind_parameter(17, at.as_micros())
 }
 
 /// Most bars have no flags: no text is made for them.
@@ -70,7 +96,7 @@ impl Reader {
             origin: parsed(row, 12)?,
             revision: row.get(13)?,
             quality: row.get(14)?,
-            flags: flags(row.get_ref(15)?.as_str()?),
+            flags: BarFlags::read(row.get_ref(15)?.as_str()?),
         })
     }
 }
@@ -79,17 +105,4 @@ impl Reader {
 pub(crate) fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     text.parse().map_err(|_| rusqlite::Error::InvalidColumnType(column, text.to_owned(), rusqlite::types::Type::Text))
-}
-
-/// Names that this version does not know are left out.
-fn flags(text: &str) -> BarFlags {
-    if text.is_empty() {
-        return BarFlags::empty();
-    }
-    text.split('|').filter_map(|name| BarFlags::from_name(&name.to_ascii_uppercase())).fold(BarFlags::empty(), |all, flag| all | flag)
-}
-
-/// The order of rows inside a batch: that of the table, so that pages are touched once.
-pub(crate) fn order(bar: &Bar) -> BarKey {
-    bar.key()
 }

@@ -1,11 +1,15 @@
 //! The store on SQLite: one thread writes, a few read.
 
 mod append;
+mod backup;
 mod bar;
 mod open;
 mod read;
+mod rows;
 mod store;
 mod thread;
 
-pub use open::Creation;
+pub(crate) use backup::{Archive, copy_pages};
+pub(crate) use open::explain;
 pub use store::Sqlite;
+pub(crate) use thread::ConnectionThread;

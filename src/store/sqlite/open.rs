@@ -3,27 +3,19 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::store::contract::StoreError;
+use crate::host::Clock;
+use crate::store::contract::Creation;
+use crate::store::error::StoreError;
 
 mod embedded {
-    refinery::embed_migrations!("src/store/migrations");
-}
-
-/// What to do with a file that has no tables of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Creation {
-    /// A missing or empty file gets our tables; another program's does not.
-    IfEmpty,
-    /// Our tables are made even beside others.
-    Always,
-    /// Only a store that is there is opened.
-    Never,
+    refinery::embed_migrations!("src/store/sqlite/migrations");
 }
 
 /// How long a statement waits for another process.
 const BUSY: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// Checks the file, makes or migrates the tables, and opens a connection that writes.
 pub(crate) fn open_writer(path: &Path, creation: Creation) -> Result<Connection, StoreError> {
@@ -39,15 +31,27 @@ pub(crate) fn open_writer(path: &Path, creation: Creation) -> Result<Connection,
             message: e.to_string(),
         })?;
     }
-    let failed = |e| explain("open", &name, &e);
+    // SQLite itself does not wait for a file that another process makes into a store in this moment.
+    let clock = Clock::system();
+    let until = clock.now() + BUSY;
+    loop {
+        match make_ready(path, &name) {
+            Err(StoreError::Locked(_)) if clock.now() < until => std::thread::sleep(AGAIN),
+            made => return made,
+        }
+    }
+}
+
+fn make_ready(path: &Path, name: &str) -> Result<Connection, StoreError> {
+    let failed = |e| explain("open", name, &e);
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
     if connection.is_readonly("main").map_err(failed)? {
-        return Err(StoreError::ReadOnly(name));
+        return Err(StoreError::ReadOnly(name.to_owned()));
     }
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
     connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8000; PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 16000;").map_err(failed)?;
-    migrate(&mut connection, &name)?;
+    migrate(&mut connection, name)?;
     Ok(connection)
 }
 
@@ -74,7 +78,8 @@ pub(crate) fn schema(connection: &Connection) -> rusqlite::Result<Option<u32>> {
     if !ours {
         return Ok(None);
     }
-    connection.query_row("SELECT max(version) FROM refinery_schema_history", [], |row| row.get(0)).optional().map(Option::flatten)
+    // A history without a line is that of a store whose making was cut short, or is under way.
+    connection.query_row("SELECT ifnull(max(version), 0) FROM refinery_schema_history", [], |row| row.get(0)).map(Some)
 }
 
 fn check_before_writing(path: &Path, creation: Creation, name: &str) -> Result<(), StoreError> {
@@ -95,8 +100,12 @@ fn migrate(connection: &mut Connection, name: &str) -> Result<(), StoreError> {
     if current == Some(known_schema()) {
         return Ok(());
     }
-    let made = embedded::migrations::runner().set_grouped(true).run(connection);
-    made.map(|_| ()).map_err(|e| StoreError::Engine { doing: "make the tables of", name: name.to_owned(), message: e.to_string() })
+    let Err(error) = embedded::migrations::runner().set_grouped(true).run(connection) else { return Ok(()) };
+    // Another process may have been faster: then all is well.
+    if schema(connection).map_err(|e| explain("read", name, &e))? == Some(known_schema()) {
+        return Ok(());
+    }
+    Err(StoreError::Engine { doing: "make the tables of", name: name.to_owned(), message: error.to_string() })
 }
 
 /// An error of SQLite in our words.
@@ -107,6 +116,7 @@ pub(crate) fn explain(doing: &'static str, name: &str, error: &rusqlite::Error) 
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Locked(name),
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly(name),
         Some(ErrorCode::DiskFull) => StoreError::Full(name),
+        Some(ErrorCode::ConstraintViolation) => StoreError::Unfit { name, message: error.to_string() },
         _ => StoreError::Engine { doing, name, message: error.to_string() },
     }
 }

@@ -14,7 +14,7 @@ const LIST: &str = "main";
 const INSTRUMENT: &str = "i.id, i.symbol, i.venue, i.asset_class, i.currency, i.precision, i.name, i.active";
 
 /// Hands bars to `take` in chunks of `size`, until it says that nobody listens.
-pub(crate) fn bars(connection: &Connection, query: &BarQuery, size: usize, mut take: impl FnMut(Vec<Bar>) -> bool) -> rusqlite::Result<()> {
+pub(crate) fn bars(connection: &Connection, query: &BarQuery, size: usize, take: &mut dyn FnMut(Vec<Bar>) -> bool) -> rusqlite::Result<()> {
     let key = "instrument_id = ?1 AND interval_s = ?2 AND open_time >= ?3 AND open_time < ?4 AND quality >= ?5";
     let sql = match query.newest {
         None => format!("SELECT {COLUMNS} FROM bars WHERE {key} ORDER BY open_time"),

@@ -5,22 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::BoxStream;
 use rusqlite::Connection;
-use tokio::sync::mpsc;
 
-use crate::market::{Bar, Instrument, InstrumentId, Symbol};
+use crate::host::{EngineLock, LockError};
+use crate::market::{Bar, Instrument, InstrumentId, Symbol, Timestamp};
 use crate::pipeline::Ranks;
 use crate::quality::{Coverage, Quarantined};
-use crate::store::contract::{Ack, BarQuery, Batch, JobQuery, JobRecord, RecordQuery, Store, StoreError, StoreStatus, ViolationRow};
-use crate::store::sqlite::open::{Creation, explain, open_reader, open_writer};
-use crate::store::sqlite::thread::ConnectionThread;
-use crate::store::sqlite::{append, read};
+use crate::store::contract::{Ack, BarQuery, Batch, Claim, Creation, JobQuery, JobRecord, RecordQuery, Store, StoreStatus, ViolationRow};
+use crate::store::error::StoreError;
+use crate::store::sqlite::open::{explain, open_reader, open_writer};
+use crate::store::sqlite::thread::{CHUNK, ConnectionThread};
+use crate::store::sqlite::{append, read, rows};
+use crate::store::table::{Row, TableSpec};
 
 /// How many connections stream bars: a slow reader holds one.
 const STREAMS: usize = 2;
-/// Bars in one chunk of a stream.
-const CHUNK: usize = 4_096;
 
 /// A store in one file.
 #[derive(Debug)]
@@ -107,22 +107,7 @@ impl Store for Sqlite {
     }
 
     fn bars(&self, query: BarQuery) -> BoxStream<'_, Result<Vec<Bar>, StoreError>> {
-        let (chunks, receiver) = mpsc::channel(4);
-        let name = self.path_name();
-        let reader = self.stream().clone();
-        let started = async move {
-            let work = reader.run(move |connection| {
-                let done = read::bars(connection, &query, CHUNK, |chunk| chunks.blocking_send(Ok(chunk)).is_ok());
-                if let Err(error) = done {
-                    let _ = chunks.blocking_send(Err(explain("read", &name, &error)));
-                }
-            });
-            match work.await {
-                Ok(()) => stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|chunk| (chunk, receiver)) }).boxed(),
-                Err(error) => stream::iter([Err(error)]).boxed(),
-            }
-        };
-        stream::once(started).flatten().boxed()
+        self.stream().streamed(self.path_name(), move |connection, take| read::bars(connection, &query, CHUNK, take))
     }
 
     fn coverage(&self, query: BarQuery) -> BoxFuture<'_, Result<Vec<Coverage>, StoreError>> {
@@ -160,5 +145,42 @@ impl Store for Sqlite {
 
     fn check(&self) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
         self.load(read::check)
+    }
+
+    fn claim(&self) -> BoxFuture<'_, Result<Claim, StoreError>> {
+        let name = self.path_name();
+        let taken = EngineLock::take(&self.path).map(|lock| Box::new(lock) as Claim).map_err(|error| match error {
+            LockError::Held { pid, .. } => StoreError::Held { name, holder: format!("pid {pid}") },
+            LockError::Io { source, .. } => StoreError::Engine { doing: "lock", name, message: source.to_string() },
+        });
+        Box::pin(std::future::ready(taken))
+    }
+
+    fn prune(&self, table: &'static TableSpec, before: Timestamp, at_most: u32) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.save(move |connection| rows::prune(connection, table, before, at_most))
+    }
+
+    fn rows(&self, table: &'static TableSpec, after: Option<Row>) -> BoxStream<'_, Result<Vec<Row>, StoreError>> {
+        self.stream().streamed(self.path_name(), move |connection, take| rows::rows(connection, table, after.as_ref(), CHUNK, take))
+    }
+
+    fn put(&self, table: &'static TableSpec, rows: Vec<Row>) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.save(move |connection| rows::put(connection, table, &rows))
+    }
+
+    fn last_key(&self, table: &'static TableSpec) -> BoxFuture<'_, Result<Option<Row>, StoreError>> {
+        self.load(move |connection| rows::last_key(connection, table))
+    }
+
+    fn clear(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.save(rows::clear)
+    }
+
+    fn about(&self, key: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>> {
+        self.load(move |connection| rows::about(connection, key))
+    }
+
+    fn set_about(&self, key: &'static str, value: Option<String>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.save(move |connection| rows::set_about(connection, key, value.as_deref()))
     }
 }

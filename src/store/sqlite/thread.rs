@@ -1,10 +1,14 @@
 //! A connection on a thread of its own: SQLite waits, and nobody else should.
 
+use futures_util::stream::{self, BoxStream, StreamExt};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::store::contract::StoreError;
+use crate::store::error::StoreError;
+use crate::store::sqlite::open::explain;
 
+/// Rows in one chunk of a stream.
+pub(crate) const CHUNK: usize = 4_096;
 /// How many questions may wait for a connection.
 const QUEUE: usize = 64;
 
@@ -43,8 +47,25 @@ impl ConnectionThread {
         answered.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Hands the connection work that answers by itself.
-    pub(crate) async fn run(&self, work: impl FnOnce(&mut Connection) + Send + 'static) -> Result<(), StoreError> {
-        self.work.send(Box::new(work)).await.map_err(|_| StoreError::Closed)
+    /// Hands chunks over as the connection finds them, until nobody listens; `name` is the store's.
+    pub(crate) fn streamed<T, F>(&self, name: String, question: F) -> BoxStream<'_, Result<Vec<T>, StoreError>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &mut dyn FnMut(Vec<T>) -> bool) -> rusqlite::Result<()> + Send + 'static,
+    {
+        let (chunks, receiver) = mpsc::channel(4);
+        let work: Work = Box::new(move |connection| {
+            let done = question(connection, &mut |chunk| chunks.blocking_send(Ok(chunk)).is_ok());
+            if let Err(error) = done {
+                let _ = chunks.blocking_send(Err(explain("read", &name, &error)));
+            }
+        });
+        let started = async move {
+            match self.work.send(work).await {
+                Ok(()) => stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|chunk| (chunk, receiver)) }).boxed(),
+                Err(_) => stream::iter([Err(StoreError::Closed)]).boxed(),
+            }
+        };
+        stream::once(started).flatten().boxed()
     }
 }

@@ -1,0 +1,102 @@
+//! A batch against what is stored: the same for every engine.
+
+use crate::market::{Bar, Interval, Timestamp};
+use crate::pipeline::{Fused, Ranks, fuse, refused, remember};
+use crate::store::contract::{Ack, Batch};
+
+/// A bar with what it said before.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Kept {
+    pub(crate) bar: Bar,
+    pub(crate) meta: Option<String>,
+}
+
+/// What a key comes to once a batch was laid over what was stored; a key that does not change has none.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Merged {
+    pub(crate) kept: Kept,
+    /// Whether nothing was stored under this key.
+    pub(crate) fresh: bool,
+}
+
+/// How bars of different sources become one.
+pub(crate) struct Merger<'a> {
+    pub(crate) ranks: &'a Ranks,
+    pub(crate) at: Timestamp,
+}
+
+impl Merger<'_> {
+    /// Lays `news` over `olds`, both in the order of their keys; what changes comes out in that order, each key once.
+    pub(crate) fn merge(&self, news: &[Bar], olds: Vec<Kept>, ack: &mut Ack) -> Vec<Merged> {
+        let mut olds = olds.into_iter().peekable();
+        let mut merged = Vec::new();
+        for same_key in news.chunk_by(|a, b| a.key() == b.key()) {
+            let key = same_key[0].key();
+            while olds.next_if(|old| old.bar.key() < key).is_some() {}
+            let old = olds.next_if(|old| old.bar.key() == key);
+            merged.extend(self.merge_key(same_key, old, ack));
+        }
+        merged
+    }
+
+    fn merge_key(&self, news: &[Bar], old: Option<Kept>, ack: &mut Ack) -> Option<Merged> {
+        let fresh = old.is_none();
+        let (first, rest) = if fresh { (Some(Kept { bar: news[0].clone(), meta: None }), &news[1..]) } else { (None, news) };
+        ack.inserted += u64::from(fresh);
+        let mut changed = first.is_some();
+        let mut kept = first.or(old)?;
+        for new in rest {
+            let (winner, disagreement) = match fuse(&kept.bar, new, self.ranks, self.at) {
+                Fused::Keep => {
+                    ack.kept += 1;
+                    continue;
+                }
+                Fused::Replace(winner) => (winner, None),
+                Fused::Disagree(winner, violation) => (winner, Some(violation)),
+            };
+            ack.replaced += 1;
+            ack.disagreements.extend(disagreement);
+            kept.meta = remember(kept.meta.as_deref(), &kept.bar, &winner, self.at);
+            kept.bar = winner;
+            changed = true;
+        }
+        changed.then_some(Merged { kept, fresh })
+    }
+}
+
+/// Open times that are not further apart than so many intervals are read in one go.
+const NEAR: i64 = 64;
+
+/// Sorted bars in stretches that are each worth one look at the table.
+pub(crate) fn stretches(bars: &[Bar]) -> impl Iterator<Item = &[Bar]> {
+    let step = |interval: Interval| i64::from(interval.seconds()) * 1_000_000 * NEAR;
+    bars.chunk_by(move |a, b| {
+        let near = b.open_time.as_micros().saturating_sub(a.open_time.as_micros()) <= step(a.interval);
+        a.instrument == b.instrument && a.interval == b.interval && near
+    })
+}
+
+/// Puts a batch into the order of the table, and what no engine takes into quarantine: the engines would differ about it.
+pub(crate) fn ready(mut batch: Batch) -> Batch {
+    batch.bars.sort_by_key(Bar::key);
+    if batch.bars.iter().all(fits) {
+        return batch;
+    }
+    let (fit, unfit): (Vec<_>, Vec<_>) = std::mem::take(&mut batch.bars).into_iter().partition(fits);
+    for bar in &unfit {
+        tracing::warn!(source = %bar.source, instrument = bar.instrument.0, "a bar with a figure or a time that cannot be kept was refused");
+        let mut row = refused(bar, vec!["not_storable".to_owned()], batch.at);
+        row.open_time = row.open_time.filter(|time| YEARS.contains(time));
+        batch.quarantine.push(row);
+    }
+    batch.bars = fit;
+    batch
+}
+
+/// From year 1 to year 9999: what every engine and every notebook can tell.
+const YEARS: std::ops::Range<Timestamp> = Timestamp::from_seconds(-62_135_596_800)..Timestamp::from_seconds(253_402_300_800);
+
+fn fits(bar: &Bar) -> bool {
+    let figures = [bar.open, bar.high, bar.low, bar.close, bar.quality, bar.volume.unwrap_or(0.0), bar.vwap.unwrap_or(0.0)];
+    figures.into_iter().all(f64::is_finite) && YEARS.contains(&bar.open_time)
+}

@@ -1,0 +1,164 @@
+//! Store and forward: where batches wait while the server is away, on the disk of this machine.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::market::Timestamp;
+use crate::store::contract::Batch;
+use crate::store::error::StoreError;
+use crate::store::sqlite::{ConnectionThread, explain};
+
+/// Batches in the order they came; what was pushed survives the end of the process.
+#[derive(Debug)]
+pub struct Spool {
+    name: String,
+    thread: ConnectionThread,
+    limit: u64,
+    held: Held,
+}
+
+/// What waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    pub rows: u64,
+    pub bytes: u64,
+    /// When the first of it was pushed.
+    pub since: Option<Timestamp>,
+}
+
+/// Batches that go to the store together.
+#[derive(Debug, PartialEq)]
+pub struct Bundle {
+    pub batch: Batch,
+    /// The last of them.
+    last: i64,
+}
+
+/// The tables; `body` is MessagePack with the names of the fields, so that a later version can read it.
+const TABLES: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+    CREATE TABLE IF NOT EXISTS batches (id INTEGER PRIMARY KEY, rows INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL); \
+    CREATE TABLE IF NOT EXISTS about (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
+
+impl Spool {
+    /// Opens the spool of the store with the id `store`; it takes at most `limit` bytes of batches.
+    pub fn open(path: &Path, store: &str, limit: u64) -> Result<Self, StoreError> {
+        let name = path.display().to_string();
+        let failed = |error: rusqlite::Error| explain("open", &name, &error);
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|e| engine("make the folder of", &name, &e))?;
+        }
+        let connection = Connection::open(path).map_err(failed)?;
+        connection.execute_batch(TABLES).map_err(failed)?;
+        connection.execute("INSERT INTO about (key, value) VALUES ('store', ?1) ON CONFLICT DO NOTHING", [store]).map_err(failed)?;
+        let of: String = connection.query_row("SELECT value FROM about WHERE key = 'store'", [], |row| row.get(0)).map_err(failed)?;
+        if of != store {
+            // Its rows point to instruments by numbers that mean others here.
+            return Err(engine("use", &name, &"it holds rows of another store"));
+        }
+        let held = held(&connection).map_err(failed)?;
+        let thread = ConnectionThread::start("spool", connection).map_err(|e| engine("start a thread for", &name, &e))?;
+        Ok(Self { name, thread, limit, held })
+    }
+
+    /// What waits.
+    #[must_use]
+    pub const fn held(&self) -> Held {
+        self.held
+    }
+
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.held.rows == 0
+    }
+
+    /// Keeps a batch on disk; the answer comes when it is there. A spool that has no room takes nothing.
+    pub async fn push(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let body = rmp_serde::to_vec_named(batch).map_err(|e| engine("write", &self.name, &e))?;
+        let (rows, bytes, at) = (batch.len() as u64, body.len() as u64, batch.at);
+        if self.held.bytes + bytes > self.limit {
+            return Err(StoreError::SpoolFull(self.name.clone()));
+        }
+        self.ask("write", move |connection| {
+            let sql = "INSERT INTO batches (rows, at, body) VALUES (?1, ?2, ?3)";
+            connection.prepare_cached(sql)?.execute(params![i64::try_from(rows).unwrap_or(i64::MAX), at.as_micros(), body]).map(drop)
+        })
+        .await?;
+        self.held.rows += rows;
+        self.held.bytes += bytes;
+        self.held.since = self.held.since.or(Some(at));
+        Ok(())
+    }
+
+    /// The oldest batches, up to so many rows; they stay until [`Spool::forget`].
+    pub async fn oldest(&self, rows: usize) -> Result<Option<Bundle>, StoreError> {
+        let bodies = self.ask("read", move |connection| bodies(connection, rows)).await?;
+        let mut bundle: Option<Bundle> = None;
+        for (id, body) in bodies {
+            let batch: Batch = rmp_serde::from_slice(&body).map_err(|e| engine("read", &self.name, &e))?;
+            match &mut bundle {
+                // A job's progress is that of its own rows: it is never put behind another's.
+                Some(bundle) if bundle.batch.checkpoint.is_some() => break,
+                Some(bundle) => {
+                    bundle.batch.merge(batch);
+                    bundle.last = id;
+                }
+                None => bundle = Some(Bundle { batch, last: id }),
+            }
+        }
+        Ok(bundle)
+    }
+
+    /// Lets go of batches that the store has.
+    pub async fn forget(&mut self, bundle: &Bundle) -> Result<(), StoreError> {
+        let last = bundle.last;
+        self.held = self
+            .ask("write", move |connection| {
+                connection.execute("DELETE FROM batches WHERE id <= ?1", [last])?;
+                let held = held(connection)?;
+                if held.rows == 0 {
+                    // The room goes back to whoever else needs the disk.
+                    connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")?;
+                }
+                Ok(held)
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn ask<T, F>(&self, doing: &'static str, question: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let name = self.name.clone();
+        self.thread.ask(move |connection| question(connection).map_err(|error| explain(doing, &name, &error))).await
+    }
+}
+
+fn held(connection: &Connection) -> rusqlite::Result<Held> {
+    let sum = "SELECT ifnull(sum(rows), 0), ifnull(sum(length(body)), 0) FROM batches";
+    let count = |n: i64| u64::try_from(n).unwrap_or(0);
+    let (rows, bytes) = connection.query_row(sum, [], |row| Ok((count(row.get(0)?), count(row.get(1)?))))?;
+    let since = connection.query_row("SELECT at FROM batches ORDER BY id LIMIT 1", [], |row| row.get(0)).optional()?;
+    Ok(Held { rows, bytes, since: since.map(Timestamp::from_micros) })
+}
+
+/// The oldest bodies, until so many rows are together; one at least.
+fn bodies(connection: &Connection, rows: usize) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
+    let mut statement = connection.prepare_cached("SELECT id, rows, body FROM batches ORDER BY id")?;
+    let mut found = statement.query([])?;
+    let (mut taken, mut bodies) = (0, Vec::new());
+    while let Some(row) = found.next()? {
+        taken += row.get::<_, i64>(1).map(|n| usize::try_from(n).unwrap_or(usize::MAX))?;
+        if taken > rows && !bodies.is_empty() {
+            break;
+        }
+        bodies.push((row.get(0)?, row.get(2)?));
+    }
+    Ok(bodies)
+}
+
+fn engine(doing: &'static str, name: &str, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Engine { doing, name: name.to_owned(), message: error.to_string() }
+}
