@@ -1,12 +1,13 @@
 //! What a bar said before it was changed: kept in its `meta`.
 
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
 
 use crate::market::{Bar, BarFlags, Timestamp};
 
 /// How many earlier words of a bar are kept: a source that wavers must not make its row grow for ever.
 const KEPT: usize = 20;
-const KEY: &str = "revisions";
 
 /// The `meta` of a bar once `old` was replaced by `new`: a closed bar whose figures change leaves the old ones behind.
 #[must_use]
@@ -15,28 +16,71 @@ pub fn remember(meta: Option<&str>, old: &Bar, new: &Bar, at: Timestamp) -> Opti
     if old.flags.contains(BarFlags::PARTIAL) || old.same_figures(new) {
         return meta.map(str::to_owned);
     }
-    let mut all = match meta.map(serde_json::from_str) {
-        Some(Ok(Value::Object(map))) => map,
-        // Somebody else's word is not thrown away.
-        Some(_) => Map::from_iter([("meta".to_owned(), json!(meta))]),
-        None => Map::new(),
-    };
-    let mut words = match all.remove(KEY) {
-        Some(Value::Array(words)) => words,
-        Some(_) | None => Vec::new(),
-    };
-    words.push(word(old, at));
-    words.drain(..words.len().saturating_sub(KEPT));
-    all.insert(KEY.to_owned(), Value::Array(words));
-    Some(Value::Object(all).to_string())
+    let mut all = meta.map(read).unwrap_or_default();
+    all.revisions.push(to_raw_value(&Word::of(old, at)).expect("a word of figures and texts is JSON"));
+    all.revisions.drain(..all.revisions.len().saturating_sub(KEPT));
+    Some(serde_json::to_string(&all).expect("what was JSON is JSON"))
 }
 
-fn word(bar: &Bar, at: Timestamp) -> Value {
-    json!({
-        "at": at.to_string(), "source": bar.source.as_str(), "origin": bar.origin.name(), "revision": bar.revision,
-        "open": bar.open, "high": bar.high, "low": bar.low, "close": bar.close,
-        "volume": bar.volume, "vwap": bar.vwap, "n_trades": bar.n_trades,
-    })
+/// What a bar's `meta` holds: earlier words stay as they were written.
+#[derive(Default, Serialize)]
+struct Meta {
+    revisions: Vec<Box<RawValue>>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+#[derive(Serialize)]
+struct Word<'a> {
+    at: String,
+    source: &'a str,
+    origin: &'a str,
+    revision: u32,
+    open: f64,
+    high: f64,
+    low: f64,
+    close: f64,
+    volume: Option<f64>,
+    vwap: Option<f64>,
+    n_trades: Option<u64>,
+}
+
+impl<'a> Word<'a> {
+    fn of(bar: &'a Bar, at: Timestamp) -> Self {
+        Self {
+            at: at.to_string(),
+            source: bar.source.as_str(),
+            origin: bar.origin.name(),
+            revision: bar.revision,
+            open: bar.open,
+            high: bar.high,
+            low: bar.low,
+            close: bar.close,
+            volume: bar.volume,
+            vwap: bar.vwap,
+            n_trades: bar.n_trades,
+        }
+    }
+}
+
+fn read(meta: &str) -> Meta {
+    // The usual case has nothing but our own words in it, which need not be looked into.
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Ours {
+        revisions: Vec<Box<RawValue>>,
+    }
+    if let Ok(Ours { revisions }) = serde_json::from_str(meta) {
+        return Meta { revisions, others: Map::new() };
+    }
+    match serde_json::from_str(meta) {
+        Ok(Value::Object(mut others)) => {
+            let words = others.remove("revisions").and_then(|words| serde_json::from_value(words).ok());
+            Meta { revisions: words.unwrap_or_default(), others }
+        }
+        // Somebody else's word is not thrown away.
+        Ok(_) | Err(_) => Meta { revisions: Vec::new(), others: Map::from_iter([("meta".to_owned(), meta.into())]) },
+    }
 }
 
 #[cfg(test)]
@@ -67,7 +111,7 @@ mod tests {
 
     fn closes(meta: &str) -> Vec<f64> {
         let meta: Value = serde_json::from_str(meta).unwrap();
-        meta[KEY].as_array().unwrap().iter().map(|word| word["close"].as_f64().unwrap()).collect()
+        meta["revisions"].as_array().unwrap().iter().map(|word| word["close"].as_f64().unwrap()).collect()
     }
 
     #[test]
