@@ -1,4 +1,5 @@
-//! `cargo bench --bench table`: the table of BENCHMARKS.md. Ours and the baseline take turns; the medians are told.
+//! `cargo bench --bench table`: the table of BENCHMARKS.md, or with `-- corrected` the rows with that word. Ours and the
+//! baseline take turns; the medians are told.
 #![allow(clippy::print_stdout, reason = "a table is printed")]
 
 mod cases;
@@ -43,7 +44,15 @@ fn main() {
     println!("\nThe baselines:\n\n```rust\n{}```", BASELINES.join("\n"));
 }
 
+/// Cases whose name holds what was typed; all when nothing was.
+fn wanted(case: &Case) -> bool {
+    std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).all(|part| case.name.contains(&part))
+}
+
 fn show(case: &mut Case, turns: usize) {
+    if !wanted(case) {
+        return;
+    }
     let figures = measure(case, turns);
     println!("{}", row(case, &figures));
 }

@@ -12,7 +12,7 @@ mod store_url;
 pub use example::example;
 pub use key::{KeyKind, KeySpec, SectionSpec};
 pub use meaning::{Config, Facts, Secrets, Section};
-pub use postgres_url::{PostgresUrl, SessionAttrs};
+pub use postgres_url::{ChannelBinding, PostgresUrl, SessionAttrs};
 pub use raw::{ConfigError, RawConfig};
 pub use ssl::{SslMode, SslOptions};
 pub use store_url::{StoreUrl, StoreUrlError};

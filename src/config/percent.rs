@@ -1,34 +1,23 @@
 //! Texts inside an address: what has a meaning there is written as `%` and two digits.
 
-use std::fmt::Write as _;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// What means nothing in an address, whatever part of it this is.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// `%41` becomes `A`; a plus stays a plus, as libpq has it. The error says what is wrong, never with what.
 pub(crate) fn decoded(text: &str) -> Result<String, &'static str> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
-        let pair = digit().zip(digit()).and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
-        bytes.push(pair.filter(|byte| *byte != 0).ok_or("a % in it is not followed by the two digits of a byte")?);
+    let is_byte = |rest: &str| rest.as_bytes().get(..2).is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit) && pair != b"00");
+    if !text.split('%').skip(1).all(is_byte) {
+        return Err("a % in it is not followed by the two digits of a byte");
     }
-    String::from_utf8(bytes).map_err(|_| "what is encoded with % in it is not UTF-8")
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded.map(std::borrow::Cow::into_owned).map_err(|_| "what is encoded with % in it is not UTF-8")
 }
 
 /// Everything but letters, digits and `-._~` as the digits of its bytes.
 pub(crate) fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            write!(out, "%{byte:02X}").expect("a String takes everything");
-        }
-    }
-    out
+    utf8_percent_encode(text, PLAIN).to_string()
 }
 
 #[cfg(test)]

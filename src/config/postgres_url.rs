@@ -32,6 +32,7 @@ pub struct PostgresUrl {
     /// Settings of the session, as the server's own command line has them.
     pub options: Option<String>,
     pub target_session_attrs: SessionAttrs,
+    pub channel_binding: ChannelBinding,
     /// The home folder, whose `.postgresql` may hold certificates.
     pub home: Option<PathBuf>,
     said: BTreeSet<Parameter>,
@@ -43,6 +44,15 @@ pub enum SessionAttrs {
     #[default]
     Any,
     ReadWrite,
+}
+
+/// Whether the password's proof is bound to the TLS connection it goes through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChannelBinding {
+    Disable,
+    #[default]
+    Prefer,
+    Require,
 }
 
 #[derive(Clone)]
@@ -63,10 +73,11 @@ enum Parameter {
     ApplicationName,
     Options,
     TargetSessionAttrs,
+    ChannelBinding,
 }
 
 /// Each parameter's name in an address, and in the environment.
-const PARAMETERS: [(Parameter, &str, &str); 13] = [
+const PARAMETERS: [(Parameter, &str, &str); 14] = [
     (Parameter::Host, "host", "PGHOST"),
     (Parameter::Port, "port", "PGPORT"),
     (Parameter::User, "user", "PGUSER"),
@@ -80,6 +91,7 @@ const PARAMETERS: [(Parameter, &str, &str); 13] = [
     (Parameter::ApplicationName, "application_name", "PGAPPNAME"),
     (Parameter::Options, "options", "PGOPTIONS"),
     (Parameter::TargetSessionAttrs, "target_session_attrs", "PGTARGETSESSIONATTRS"),
+    (Parameter::ChannelBinding, "channel_binding", "PGCHANNELBINDING"),
 ];
 
 /// libpq would try a Unix socket first, in a folder that is not the same everywhere; `?host=/folder` names one.
@@ -102,6 +114,7 @@ impl PostgresUrl {
             connect_timeout_s: DEFAULT_TIMEOUT_S,
             options: None,
             target_session_attrs: SessionAttrs::Any,
+            channel_binding: ChannelBinding::Prefer,
             home: None,
             said: BTreeSet::new(),
         }
@@ -179,6 +192,14 @@ impl PostgresUrl {
                     "any" => SessionAttrs::Any,
                     "read-write" => SessionAttrs::ReadWrite,
                     _ => return Err("any or read-write"),
+                };
+            }
+            Parameter::ChannelBinding => {
+                self.channel_binding = match text {
+                    "disable" => ChannelBinding::Disable,
+                    "prefer" => ChannelBinding::Prefer,
+                    "require" => ChannelBinding::Require,
+                    _ => return Err("disable, prefer or require"),
                 };
             }
         }

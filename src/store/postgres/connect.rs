@@ -9,12 +9,12 @@ use deadpool_postgres::{ConfigConnectImpl, Connect, Manager, ManagerConfig, Pool
 use futures_util::future::BoxFuture;
 use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
-use tokio_postgres::config::{SslMode as Tls, TargetSessionAttrs};
+use tokio_postgres::config::{ChannelBinding as Binding, SslMode as Tls, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::config::{PostgresUrl, SessionAttrs, SslMode};
+use crate::config::{ChannelBinding, PostgresUrl, SessionAttrs, SslMode};
 use crate::host::Clock;
 use crate::store::error::StoreError;
 use crate::store::postgres::explain::explain;
@@ -209,6 +209,11 @@ fn session(url: &PostgresUrl) -> Config {
         SessionAttrs::Any => TargetSessionAttrs::Any,
         SessionAttrs::ReadWrite => TargetSessionAttrs::ReadWrite,
     });
+    config.channel_binding(match url.channel_binding {
+        ChannelBinding::Disable => Binding::Disable,
+        ChannelBinding::Prefer => Binding::Prefer,
+        ChannelBinding::Require => Binding::Require,
+    });
     if let Some(user) = &url.user {
         config.user(user);
     }
@@ -313,14 +318,16 @@ mod tests {
 
     #[test]
     fn the_session_is_as_the_address_says() {
-        let made = to("postgres://me:pw@h1,h2:6000/d?connect_timeout=3&options=-c%20x%3D1&target_session_attrs=read-write");
+        let made = to(
+            "postgres://me:pw@h1,h2:6000/d?connect_timeout=3&options=-c%20x%3D1&target_session_attrs=read-write&channel_binding=require",
+        );
         let config = &made.dialer.attempts[2].config;
         assert_eq!((config.get_user(), config.get_dbname(), config.get_password()), (Some("me"), Some("d"), Some(&b"pw"[..])));
         assert_eq!(
             (config.get_ports(), config.get_options(), config.get_application_name()),
             (&[6000][..], Some("-c x=1"), Some("openbell"))
         );
-        assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        assert_eq!((config.get_target_session_attrs(), config.get_channel_binding()), (TargetSessionAttrs::ReadWrite, Binding::Require));
         assert_eq!((made.dialer.limit(), made.dialer.limit_of_all()), (Some(Duration::from_secs(6)), Some(Duration::from_secs(12))));
         assert_eq!(made.name(), "postgres://me@h1:5432,h2:6000/d");
         assert_eq!(to("postgres://h/d?connect_timeout=0").dialer.limit_of_all(), None);
