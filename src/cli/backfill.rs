@@ -60,7 +60,7 @@ pub(crate) fn run(globals: &Globals, args: &BackfillArgs) -> Result<Done> {
         for record in records {
             ids.push(store.save_job(record).await.context("queue the work")?);
         }
-        let mut work = Work { session: &session, store, log, ours: None, told: false, trouble: None };
+        let mut work = Work { session: &session, store, log, ours: None, told: false, free: false, trouble: None };
         let done = tokio::select! {
             done = work.follow(&ids) => done,
             signal = shutdown_signal() => {
@@ -83,6 +83,8 @@ struct Work<'a> {
     log: LogRing,
     ours: Option<(Engine, EngineHandle, Claim)>,
     told: bool,
+    /// Whether the engine's place was free at the last look.
+    free: bool,
     /// Why the last commit failed.
     trouble: Option<String>,
 }
@@ -97,7 +99,17 @@ impl Work<'_> {
             if looks.is_multiple_of(TAKE_OVER) {
                 self.work_unless_somebody_does().await?;
             }
-            let jobs: Vec<_> = self.store.jobs(JobQuery::All).await?.into_iter().filter(|job| ids.contains(&job.id)).collect();
+            looks = looks.wrapping_add(1);
+            let jobs = match self.store.jobs(JobQuery::All).await {
+                // A server that is away for a moment does not end the work of hours.
+                Err(error @ (StoreError::Away { .. } | StoreError::Locked(_))) => {
+                    self.tell_trouble(Some(error.to_string()));
+                    self.session.clock.sleep(LOOK).await;
+                    continue;
+                }
+                jobs => jobs?,
+            };
+            let jobs: Vec<_> = jobs.into_iter().filter(|job| ids.contains(&job.id)).collect();
             for job in &jobs {
                 show.job(job);
             }
@@ -105,15 +117,13 @@ impl Work<'_> {
                 let failed = jobs.iter().any(|job| job.state != JobState::Done);
                 return Ok(if failed { Done::No } else { Done::Yes });
             }
-            self.tell_trouble();
+            self.tell_trouble(self.ours.as_ref().and_then(|(_, handle, _)| handle.view.borrow().writer.error.clone()));
             self.session.clock.sleep(LOOK).await;
-            looks = looks.wrapping_add(1);
         }
     }
 
     /// A disk that is full is waited for, but not in silence.
-    fn tell_trouble(&mut self) {
-        let error = self.ours.as_ref().and_then(|(_, handle, _)| handle.view.borrow().writer.error.clone());
+    fn tell_trouble(&mut self, error: Option<String>) {
         if error != self.trouble {
             match &error {
                 Some(error) => eprintln!("openbell: {error}; waiting"),
@@ -128,14 +138,17 @@ impl Work<'_> {
             return Ok(());
         }
         match self.store.claim().await {
+            // An engine whose connection was cut takes its place again within a second: it comes first.
+            Ok(_) if self.told && !std::mem::replace(&mut self.free, true) => {}
             Ok(place) => {
                 let (engine, handle, _) = self.session.start_engine(Arc::clone(&self.store), self.log.clone(), Duty::Work).await?;
                 self.ours = Some((engine, handle, place));
             }
+            Err(StoreError::Away { .. }) => {}
             Err(StoreError::Held { .. }) if !std::mem::replace(&mut self.told, true) => {
                 eprintln!("openbell: a running engine does the work");
             }
-            Err(StoreError::Held { .. }) => {}
+            Err(StoreError::Held { .. }) => self.free = false,
             Err(error) => return Err(error.into()),
         }
         Ok(())

@@ -120,7 +120,9 @@ async fn check(session: &Session) -> Result<Done> {
 
 async fn migrate(session: &Session) -> Result<Done> {
     let before = schema_of(&session.store_url).await?;
-    session.open_store(Creation::Never).await?;
+    // Only a store that is there is brought up to date.
+    let creation = if before.is_some() { Creation::IfEmpty } else { Creation::Never };
+    session.open_store(creation).await?;
     let after = schema_of(&session.store_url).await?;
     match (before, after) {
         (Some(before), Some(after)) if before != after => eprintln!("openbell: {}: schema {before} -> {after}", session.store_url),

@@ -48,7 +48,8 @@ impl Core {
 
     /// Has the desk look at what others changed in the store; a slow look is not followed by another before it is done.
     pub(crate) fn look_into_store(&mut self) {
-        if self.looking || self.duty == Duty::Watch {
+        // Jobs whose pages wait in the spool look unfinished in the store: they are not begun anew.
+        if self.looking || self.duty == Duty::Watch || self.view.writer.spooled > 0 {
             return;
         }
         let at_work = self.jobs.look_begins();

@@ -61,7 +61,9 @@ impl Backfill {
             }
         };
         self.record.updated_at = self.bench.clock.now();
-        if let Err(error) = self.bench.store.save_job(self.record.clone()).await {
+        // Behind its pages, which may wait in the spool: its last word must be its last.
+        let last = Batch { checkpoint: Some(self.record.clone()), ..Batch::default() };
+        if let Err(error) = self.bench.writer.append(last).await {
             tracing::error!("cannot keep the state of job {}: {error}", self.record.id);
         }
         self.bench.tell_last(&self.record, &format!("{} rows", self.record.rows)).await;
@@ -114,15 +116,16 @@ impl Backfill {
                 Err(refused) => batch.quarantine.push(refused),
             }
         }
-        batch.coverage = self.silences(page, &answered, calendar, now)?;
+        batch.coverage = self.coverage(page, &answered, calendar, now)?;
         self.record.rows += batch.bars.len() as u64;
         self.record.updated_at = now;
         batch.checkpoint = Some(self.record.clone());
         Ok(batch)
     }
 
-    /// Bars that the source was asked for and did not have: nobody has to ask it again.
-    fn silences(
+    /// What the source was asked for, as far as its word is settled; and the bars in it that it did not have: nobody has
+    /// to ask it for these again.
+    fn coverage(
         &self,
         page: &HistoryPage,
         answered: &BTreeSet<Timestamp>,
@@ -134,21 +137,19 @@ impl Backfill {
         let silent = silent.filter(|run| run.first().is_some_and(|(open, ..)| !answered.contains(open)));
         // What is not there yet is not what is not there: the newest bars settle first.
         let newest = answered.last().copied().unwrap_or(Timestamp::MIN);
-        let settled = |run: &[(Timestamp, Timestamp, _)]| {
-            run.iter().filter(|(open, close, _)| *open < newest || *close + SETTLES <= asked_at).count()
+        let is_settled = |bar: &&(Timestamp, Timestamp, _)| bar.0 <= newest || bar.1 + SETTLES <= asked_at;
+        let settled = |run: &[(Timestamp, Timestamp, _)]| run.iter().take_while(is_settled).last().map(|bar| bar.1);
+        let row = |from: Timestamp, to: Timestamp, state: CoverageState| Coverage {
+            instrument: self.instrument.id,
+            interval: page.interval,
+            source: self.source.clone(),
+            from,
+            to,
+            state,
+            asked_at,
         };
-        let row = |run: &[(Timestamp, Timestamp, _)]| {
-            let run = &run[..settled(run)];
-            Some(Coverage {
-                instrument: self.instrument.id,
-                interval: page.interval,
-                source: self.source.clone(),
-                from: run.first()?.0,
-                to: run.last()?.1,
-                state: CoverageState::EmptySaidSource,
-                asked_at,
-            })
-        };
-        Ok(silent.filter_map(row).collect())
+        let present = settled(&expected).map(|to| row(page.from, to, CoverageState::Present));
+        let empty = silent.filter_map(|run| Some(row(run.first()?.0, settled(run)?, CoverageState::EmptySaidSource)));
+        Ok(present.into_iter().chain(empty).collect())
     }
 }

@@ -102,7 +102,10 @@ pub enum Creation {
 pub type Claim = Box<dyn Send + Sync>;
 
 /// What is written together.
+///
+/// A spool keeps it as it is: a field that is added has a default, so that older spools can be read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Batch {
     pub bars: Vec<Bar>,
     pub quotes: Vec<QuoteRow>,

@@ -207,7 +207,11 @@ async fn from_dump(order: &RestoreOrder<'_>, url: &PostgresUrl, meter: &mut Mete
     if found > known {
         return Err(StoreError::Newer { name, found, known }.into());
     }
-    let store = open(order.url, Creation::IfEmpty, order.ranks.clone()).await?;
+    let store = match open(order.url, Creation::IfEmpty, order.ranks.clone()).await {
+        // What an earlier restore took away and did not put back.
+        Err(StoreError::HalfCopied(_)) => open(order.url, Creation::Always, order.ranks.clone()).await?,
+        opened => opened?,
+    };
     let _claim = store.claim().await?;
     if order.occupied == Occupied::Refuse {
         make_room(&*store, order).await?;

@@ -36,8 +36,9 @@ pub struct Bundle {
 }
 
 /// The tables; `body` is MessagePack with the names of the fields, so that a later version can read it.
-const TABLES: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+const SCHEMA: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
     CREATE TABLE IF NOT EXISTS batches (id INTEGER PRIMARY KEY, rows INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL); \
+    CREATE TABLE IF NOT EXISTS aside (id INTEGER PRIMARY KEY, rows INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL); \
     CREATE TABLE IF NOT EXISTS about (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
 
 impl Spool {
@@ -49,7 +50,7 @@ impl Spool {
             std::fs::create_dir_all(folder).map_err(|e| engine("make the folder of", &name, &e))?;
         }
         let connection = Connection::open(path).map_err(failed)?;
-        connection.execute_batch(TABLES).map_err(failed)?;
+        connection.execute_batch(SCHEMA).map_err(failed)?;
         connection.execute("INSERT INTO about (key, value) VALUES ('store', ?1) ON CONFLICT DO NOTHING", [store]).map_err(failed)?;
         let of: String = connection.query_row("SELECT value FROM about WHERE key = 'store'", [], |row| row.get(0)).map_err(failed)?;
         if of != store {
@@ -91,11 +92,17 @@ impl Spool {
     }
 
     /// The oldest batches, up to so many rows; they stay until [`Spool::forget`].
-    pub async fn oldest(&self, rows: usize) -> Result<Option<Bundle>, StoreError> {
+    pub async fn oldest(&mut self, rows: usize) -> Result<Option<Bundle>, StoreError> {
         let bodies = self.ask("read", move |connection| bodies(connection, rows)).await?;
         let mut bundle: Option<Bundle> = None;
         for (id, body) in bodies {
-            let batch: Batch = rmp_serde::from_slice(&body).map_err(|e| engine("read", &self.name, &e))?;
+            let batch: Batch = match rmp_serde::from_slice(&body) {
+                Ok(batch) => batch,
+                Err(error) => {
+                    self.set_aside(id, &error).await?;
+                    continue;
+                }
+            };
             match &mut bundle {
                 // A job's progress is that of its own rows: it is never put behind another's.
                 Some(bundle) if bundle.batch.checkpoint.is_some() => break,
@@ -109,6 +116,20 @@ impl Spool {
         Ok(bundle)
     }
 
+    /// One batch that cannot be read keeps the others from nothing; it stays in the file for whoever can read it.
+    async fn set_aside(&mut self, id: i64, error: &rmp_serde::decode::Error) -> Result<(), StoreError> {
+        tracing::error!(id, "a batch in {} cannot be read, it is left in its table 'aside': {error}", self.name);
+        self.held = self
+            .ask("write", move |connection| {
+                let sql =
+                    format!("BEGIN; INSERT INTO aside SELECT * FROM batches WHERE id = {id}; DELETE FROM batches WHERE id = {id}; COMMIT");
+                connection.execute_batch(&sql)?;
+                held(connection)
+            })
+            .await?;
+        Ok(())
+    }
+
     /// Lets go of batches that the store has.
     pub async fn forget(&mut self, bundle: &Bundle) -> Result<(), StoreError> {
         let last = bundle.last;
@@ -117,8 +138,8 @@ impl Spool {
                 connection.execute("DELETE FROM batches WHERE id <= ?1", [last])?;
                 let held = held(connection)?;
                 if held.rows == 0 {
-                    // The room goes back to whoever else needs the disk.
-                    connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")?;
+                    // The room goes back to whoever else needs the disk; where that fails it is used again here.
+                    let _ = connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);");
                 }
                 Ok(held)
             })
@@ -161,4 +182,39 @@ fn bodies(connection: &Connection, rows: usize) -> rusqlite::Result<Vec<(i64, Ve
 
 fn engine(doing: &'static str, name: &str, error: &dyn std::fmt::Display) -> StoreError {
     StoreError::Engine { doing, name: name.to_owned(), message: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::{InstrumentId, Source};
+    use crate::store::contract::QuoteRow;
+
+    fn batch(n: i64) -> Batch {
+        let (instrument, ts_event) = (InstrumentId(n), Timestamp::from_seconds(n));
+        let (source, ts_recv) = (Source::new("best"), ts_event);
+        let (last, bid, bid_size, ask, ask_size, volume) = (Some(0.1 + 0.2), None, None, Some(1e300), None, None);
+        let quote = QuoteRow { instrument, source, ts_event, ts_recv, last, bid, bid_size, ask, ask_size, volume };
+        Batch { quotes: vec![quote], at: ts_event, ..Batch::default() }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_set_aside_and_the_rest_comes_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spool.db");
+        let mut spool = Spool::open(&path, "one", 1 << 20).unwrap();
+        for n in 1..=3 {
+            spool.push(&batch(n)).await.unwrap();
+        }
+        Connection::open(&path).unwrap().execute("UPDATE batches SET body = x'00' WHERE id = 2", []).unwrap();
+        let bundle = spool.oldest(100).await.unwrap().expect("two are whole");
+        assert_eq!(bundle.batch.quotes, [batch(1), batch(3)].map(|batch| batch.quotes[0].clone()));
+        assert_eq!((spool.held().rows, spool.held().since), (2, Some(Timestamp::from_seconds(1))));
+        spool.forget(&bundle).await.unwrap();
+        assert_eq!((spool.held(), spool.oldest(100).await.unwrap()), (Held::default(), None));
+        let aside: i64 = Connection::open(&path).unwrap().query_row("SELECT count(*) FROM aside", [], |row| row.get(0)).unwrap();
+        assert_eq!(aside, 1);
+        let error = Spool::open(&path, "other", 1 << 20).expect_err("its numbers mean others").to_string();
+        assert!(error.contains("another store"), "{error}");
+    }
 }

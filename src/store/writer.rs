@@ -67,6 +67,7 @@ struct Work {
     again: Timestamp,
     pause: Duration,
     measured: Timestamp,
+    measuring: Option<BoxFuture<'static, Option<u64>>>,
     /// What is on its way from the spool to the store.
     sending: Option<BoxFuture<'static, (Bundle, Outcome)>>,
     waiting: Arc<AtomicUsize>,
@@ -92,6 +93,7 @@ impl Writer {
             again,
             pause: FIRST_RETRY,
             measured,
+            measuring: None,
             sending: None,
             waiting: waits,
             dropped: drops,
@@ -122,11 +124,17 @@ impl Writer {
 
 impl Work {
     async fn run(mut self, mut entries: mpsc::Receiver<Entry>, token: CancellationToken) {
-        self.measure().await;
+        self.measure();
         self.tell();
         loop {
             let entry = tokio::select! {
                 entry = entries.recv() => entry,
+                size = async { self.measuring.as_mut().expect("it is only polled while there is one").await }, if self.measuring.is_some() => {
+                    self.measuring = None;
+                    self.view.size = size.unwrap_or(self.view.size);
+                    self.tell();
+                    continue;
+                }
                 // What comes meanwhile goes to the spool: it does not wait for a server that says nothing.
                 (bundle, outcome) = async { self.sending.as_mut().expect("it is only polled while there is one").await }, if self.sending.is_some() => {
                     self.sending = None;
@@ -177,8 +185,11 @@ impl Work {
                 () = token.cancelled() => {}
             }
             pause = (pause * 2).min(LAST_RETRY);
-            if self.view.spool_full {
-                self.make_room().await;
+            if self.view.spool_full && !token.is_cancelled() {
+                tokio::select! {
+                    () = self.make_room() => {}
+                    () = token.cancelled() => {}
+                }
             }
         }
     }
@@ -217,12 +228,12 @@ impl Work {
                 () = end => Outcome { acks: Vec::new(), unfit: Vec::new(), result: Err(StoreError::Closed) },
             }
         };
-        self.settle(outcome).await
+        self.settle(outcome)
     }
 
     /// Begins to bring the oldest of what waits in the spool to the store.
     async fn send_oldest(&mut self) {
-        let Some(spool) = &self.spool else { return };
+        let Some(spool) = &mut self.spool else { return };
         match spool.oldest(BULK).await {
             Ok(None) => {}
             Ok(Some(mut bundle)) => {
@@ -237,7 +248,7 @@ impl Work {
     /// What was sent from the spool is let go there once the store has it.
     async fn sent(&mut self, bundle: &Bundle, outcome: Outcome) {
         self.waiting.fetch_add(bundle.batch.len(), Ordering::Relaxed);
-        let mut settled = self.settle(outcome).await;
+        let mut settled = self.settle(outcome);
         if let (Ok(()), Some(spool)) = (&settled, &mut self.spool) {
             settled = spool.forget(bundle).await;
         }
@@ -278,9 +289,9 @@ impl Work {
     }
 
     /// Counts what a commit came to.
-    async fn settle(&mut self, outcome: Outcome) -> Result<(), StoreError> {
+    fn settle(&mut self, outcome: Outcome) -> Result<(), StoreError> {
         for (rows, ack) in outcome.acks {
-            self.committed(rows, ack).await;
+            self.committed(rows, ack);
         }
         for reason in outcome.unfit {
             tracing::error!("a row can never be written, it is left out: {reason}");
@@ -296,7 +307,7 @@ impl Work {
         let _ = self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| Some(waiting.saturating_sub(rows)));
     }
 
-    async fn committed(&mut self, rows: usize, ack: Ack) {
+    fn committed(&mut self, rows: usize, ack: Ack) {
         self.sequence += 1;
         self.done(rows);
         let now = self.clock.now();
@@ -315,11 +326,12 @@ impl Work {
         self.view.rows.count(u32::try_from(rows).unwrap_or(u32::MAX), now);
         self.view.last_commit = Some(now);
         (self.view.attempt, self.view.next_try) = (0, None);
+        self.pause = FIRST_RETRY;
         for violation in ack.disagreements {
             let _ = self.events.try_send(WriterEvent::Disagreement(violation));
         }
         if now.since(self.measured) >= MEASURED {
-            self.measure().await;
+            self.measure();
         }
         self.tell();
     }
@@ -334,9 +346,11 @@ impl Work {
         self.tell();
     }
 
-    async fn measure(&mut self) {
+    /// Asks for the size, beside everything else.
+    fn measure(&mut self) {
         self.measured = self.clock.now();
-        self.view.size = self.store.size().await.unwrap_or(self.view.size);
+        let store = Arc::clone(&self.store);
+        self.measuring = Some(Box::pin(async move { store.size().await.ok() }));
     }
 
     fn tell(&mut self) {
@@ -402,9 +416,10 @@ async fn commit(store: Arc<dyn Store>, batch: Batch) -> Outcome {
         let rows = part.len();
         match store.append(part.clone()).await {
             Ok(ack) => acks.push((rows, ack)),
-            Err(StoreError::Unfit { name, message }) => match part.halves() {
+            Err(StoreError::Unfit { name, message }) => match part.clone().halves() {
                 Some((first, second)) => parts.extend([second, first]),
-                None => unfit.push(format!("{name}: {message}")),
+                // The log keeps the row: what is left out leaves a trace.
+                None => unfit.push(format!("{name}: {message}: {}", serde_json::to_string(&part).unwrap_or_default())),
             },
             // What was written already is only confirmed when the batch comes again.
             Err(error) => return Outcome { acks, unfit, result: Err(error) },

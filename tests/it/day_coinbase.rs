@@ -232,6 +232,10 @@ async fn a_dropped_connection_comes_back_and_its_gap_is_repaired() {
     assert_eq!((job.state, job.rows), (JobState::Done, 1), "{job:?}");
     assert_eq!(spans(&day.rest.asked_for("/candles")), [("2026-11-20T15:01:00Z".to_owned(), "2026-11-20T15:02:00Z".to_owned())]);
     day.expect_bars("BTC-USD", &["15:01 100 101 99 100.5 3 - - regular coinbase backfill r0 q1 []", whole]).await;
+    let asked: Vec<_> = day.coverage("BTC-USD", 1).await.into_iter().map(|c| (c.from, c.to, c.state)).collect();
+    let filled = (at("2026-11-20T15:01:00Z"), at("2026-11-20T15:02:00Z"), CoverageState::Present);
+    assert_eq!(asked, [filled], "a hole that was filled is none any more");
+    assert_eq!(day.coverage("ETH-USD", 1).await[0].state, CoverageState::Failed, "the other one still is");
     // A minute of health is a fresh start.
     assert_eq!(day.feed().attempt, 0);
     assert_eq!(day.log.count("the feed is back"), 1);
@@ -549,9 +553,11 @@ async fn history_is_written_as_the_source_has_it_and_asked_once() {
         "10:09 109 110 108 109.5 3 - - regular coinbase backfill r0 q1 []",
     ];
     day.expect_bars("BTC-USD", &expected).await;
-    let silent: Vec<_> = day.coverage("BTC-USD", 2).await.into_iter().map(|c| (c.from, c.to, c.state)).collect();
+    let covered: Vec<_> = day.coverage("BTC-USD", 3).await.into_iter().map(|c| (c.from, c.to, c.state)).collect();
     let empty = |from: &str, to: &str| (at(from), at(to), CoverageState::EmptySaidSource);
-    assert_eq!(silent, [empty("2026-11-20T10:03:00Z", "2026-11-20T10:04:00Z"), empty("2026-11-20T10:07:00Z", "2026-11-20T10:08:00Z")]);
+    let whole = (at("2026-11-20T10:00:00Z"), at("2026-11-20T10:10:00Z"), CoverageState::Present);
+    let silent = [empty("2026-11-20T10:03:00Z", "2026-11-20T10:04:00Z"), empty("2026-11-20T10:07:00Z", "2026-11-20T10:08:00Z")];
+    assert_eq!(covered, [vec![whole], silent.to_vec()].concat());
     let refused = day.quarantine().await;
     assert_eq!(refused.len(), 1, "{refused:?}");
     assert_eq!((refused[0].reasons.join("|"), refused[0].open_time), ("high_below_body".to_owned(), Some(at("2026-11-20T10:04:00Z"))));

@@ -446,8 +446,9 @@ async fn history_is_written_as_the_source_has_it_and_asked_once() {
     // The poll's own minute is not of this story.
     let stored = |bars: Vec<String>| bars.into_iter().filter(|bar| bar.starts_with("14:")).collect::<Vec<_>>();
     assert_eq!(stored(day.bars("AAPL").await), expected);
-    let silent: Vec<_> = day.coverage("AAPL", 1).await.into_iter().map(|c| (c.from, c.to, c.state)).collect();
-    assert_eq!(silent, [(at("2026-11-24T14:33:00Z"), at("2026-11-24T14:34:00Z"), CoverageState::EmptySaidSource)]);
+    let covered: Vec<_> = day.coverage("AAPL", 2).await.into_iter().map(|c| (c.from, c.to, c.state)).collect();
+    let whole = (at("2026-11-24T14:30:00Z"), at("2026-11-24T14:40:00Z"), CoverageState::Present);
+    assert_eq!(covered, [whole, (at("2026-11-24T14:33:00Z"), at("2026-11-24T14:34:00Z"), CoverageState::EmptySaidSource)]);
     // Prices are as traded: whether there was a split since is asked, once a day.
     let splits = day.rest.asked().into_iter().filter(|asked| asked.value("interval") == "1d").count();
     assert_eq!(splits, 1);

@@ -28,7 +28,7 @@ mod postgres_files {
 const FILES: [(&str, i32, &str); 4] = [
     ("sqlite", 1, "ca2386b23d2baf9ef1d2ee77a787c5aedd96466913f2ac1a8626161d813a9075"),
     ("sqlite", 2, "34ec16a57d8d15a52d6d45c1b01e39aca781879bdf86a227d99d13c66275a665"),
-    ("postgres", 1, "f1ee22e253a071d3a6a4e74c1e1c2b436aceeb3325e71c11881705d2ce73dbb1"),
+    ("postgres", 1, "b62b19bd61c0c1399e43f2099cfdc55d17718d526b74eb2669c57778718d5453"),
     ("postgres", 2, "7643c3dfbffe93ce52b96babc4a3d7dd298eddf0fd3950f3d48b845315ca7d6f"),
 ];
 

@@ -4,26 +4,26 @@ use deadpool_postgres::{Client, Transaction};
 use futures_util::future::try_join_all;
 
 use crate::market::{Bar, Side, Timestamp};
-use crate::pipeline::Ranks;
 use crate::quality::{Coverage, CoverageState, Quarantined, Violation};
 use crate::store::contract::{Ack, Batch, JobRecord, QuoteRow, TradeRow};
 use crate::store::merge::{Merger, ready};
 use crate::store::postgres::bar::{self, seconds};
 use crate::store::postgres::claim::WRITES;
 use crate::store::postgres::failure::Failure;
-use crate::store::postgres::partition::Partitions;
+use crate::store::postgres::known::Known;
 use crate::store::postgres::types::{Time, text, whole};
 
 /// Writes all of a batch or nothing.
-pub(crate) async fn append(client: &mut Client, batch: Batch, ranks: &Ranks, partitions: &Partitions) -> Result<Ack, Failure> {
+pub(crate) async fn append(client: &mut Client, batch: Batch, store: &Known) -> Result<Ack, Failure> {
     let batch = ready(batch);
     let intraday = batch.bars.iter().filter(|bar| bar.interval.is_intraday());
-    partitions.make(client, intraday.map(|bar| bar.open_time)).await?;
+    store.partitions.make(client, intraday.map(|bar| bar.open_time)).await?;
     let transaction = client.transaction().await?;
     // Somebody else may write as well: what is read here is still true when it is written.
     WRITES.wait(&transaction).await?;
+    store.is_the_same(&transaction).await?;
     let mut ack = Ack { quarantined: batch.quarantine.len() as u64, ..Ack::default() };
-    write_bars(&transaction, &batch.bars, &Merger { ranks, at: batch.at }, &mut ack).await?;
+    write_bars(&transaction, &batch.bars, &Merger { ranks: &store.ranks, at: batch.at }, &mut ack).await?;
     write_quotes(&transaction, &batch.quotes).await?;
     write_trades(&transaction, &batch.trades).await?;
     write_quarantine(&transaction, &batch.quarantine).await?;
@@ -172,14 +172,16 @@ async fn write_coverage(transaction: &Transaction<'_>, rows: &[Coverage]) -> Res
             "DELETE FROM coverage WHERE instrument_id = $1 AND interval_s = $2 AND from_time >= $3 AND to_time <= $4 AND state = 'failed'",
         )
         .await?;
-    for row in rows {
-        let (id, step, from, to) = (row.instrument.0, seconds(row.interval), Time(row.from), Time(row.to));
-        if row.state != CoverageState::Failed {
-            transaction.execute(&filled, &[&id, &step, &from, &to]).await?;
-        }
+    let write = async |row: &Coverage| {
         let (source, state) = (row.source.as_str(), row.state.name());
-        transaction.execute(&insert, &[&id, &step, &source, &from, &to, &state, &Time(row.asked_at)]).await?;
-    }
+        let (step, from, to) = (seconds(row.interval), Time(row.from), Time(row.to));
+        transaction.execute(&insert, &[&row.instrument.0, &step, &source, &from, &to, &state, &Time(row.asked_at)]).await
+    };
+    let fill = async |row: &Coverage| {
+        transaction.execute(&filled, &[&row.instrument.0, &seconds(row.interval), &Time(row.from), &Time(row.to)]).await
+    };
+    try_join_all(rows.iter().map(write)).await?;
+    try_join_all(rows.iter().filter(|row| row.state != CoverageState::Failed).map(fill)).await?;
     Ok(())
 }
 
@@ -188,17 +190,19 @@ pub(crate) async fn save_job(transaction: &Transaction<'_>, job: &JobRecord) -> 
     let upsert = transaction
         .prepare_cached(
             "INSERT INTO jobs (id, kind, symbol, interval_s, from_time, to_time, source, state, done, total, rows, attempts, error, created_at, updated_at) \
-             VALUES (coalesce($1, nextval(pg_get_serial_sequence('jobs', 'id'))), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
              ON CONFLICT (id) DO UPDATE SET state = excluded.state, done = excluded.done, total = excluded.total, rows = excluded.rows, \
-             attempts = excluded.attempts, error = excluded.error, updated_at = excluded.updated_at RETURNING id",
+             attempts = excluded.attempts, error = excluded.error, updated_at = excluded.updated_at \
+             WHERE jobs.updated_at <= excluded.updated_at",
         )
         .await?;
     let time = |time: Option<Timestamp>| time.map(Time);
-    let row = transaction
-        .query_one(
+    let id = if job.id == 0 { next_job(transaction).await? } else { job.id };
+    transaction
+        .execute(
             &upsert,
             &[
-                &(job.id != 0).then_some(job.id),
+                &id,
                 &text(&job.kind),
                 &job.symbol.as_ref().map(crate::market::Symbol::as_str),
                 &job.interval.map(seconds),
@@ -216,5 +220,9 @@ pub(crate) async fn save_job(transaction: &Transaction<'_>, job: &JobRecord) -> 
             ],
         )
         .await?;
-    Ok(row.try_get(0)?)
+    Ok(id)
+}
+
+async fn next_job(transaction: &Transaction<'_>) -> Result<i64, Failure> {
+    Ok(transaction.query_one("SELECT nextval(pg_get_serial_sequence('jobs', 'id'))", &[]).await?.try_get(0)?)
 }

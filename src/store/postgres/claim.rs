@@ -13,6 +13,7 @@ use crate::store::error::StoreError;
 use crate::store::postgres::connect::{Alone, Connector};
 use crate::store::postgres::explain::explain;
 use crate::store::postgres::failure::Failure;
+use crate::store::postgres::store::LIMIT;
 
 /// An advisory lock: a number that the server keeps for us, apart from those of other programs ("openbell" in hexadecimal).
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +63,7 @@ impl Drop for Held {
 }
 
 /// Between tries to take the place again.
-const PAUSE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Takes the engine's place. When the connection is lost it is taken again as soon as the server is back.
 pub(crate) async fn claim(connector: Connector) -> Result<Claim, StoreError> {
@@ -79,7 +80,10 @@ pub(crate) async fn claim(connector: Connector) -> Result<Claim, StoreError> {
 async fn take(connector: &Connector) -> Result<Alone, StoreError> {
     let name = connector.name();
     let mut alone = connector.alone().await?;
-    match ask(&mut alone).await {
+    let Ok(answer) = Clock::system().timeout(LIMIT, ask(&mut alone)).await else {
+        return Err(StoreError::Away { name, message: "it does not answer".to_owned() });
+    };
+    match answer {
         Ok((true, _)) => Ok(alone),
         Ok((false, holder)) => Err(StoreError::Held { name, holder: holder.unwrap_or_else(|| "unknown".to_owned()) }),
         Err(error) => Err(explain("claim", &name, &error)),
@@ -109,17 +113,21 @@ async fn hold(connector: Connector, mut alone: Alone, clock: Clock, token: Cance
         }
         let mut told = false;
         alone = loop {
-            tokio::select! {
+            let taken = tokio::select! {
                 () = token.cancelled() => return,
-                () = clock.sleep(PAUSE) => {}
-            }
-            match take(&connector).await {
+                taken = take(&connector) => taken,
+            };
+            match taken {
                 Ok(again) => break again,
                 Err(error @ StoreError::Held { .. }) if !told => {
                     tracing::warn!("while the server was away: {error}");
                     told = true;
                 }
                 Err(error) => tracing::debug!("cannot take the engine's place again: {error}"),
+            }
+            tokio::select! {
+                () = token.cancelled() => return,
+                () = clock.sleep(PAUSE) => {}
             }
         };
     }

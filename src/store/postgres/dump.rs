@@ -20,7 +20,7 @@ use crate::store::error::StoreError;
 use crate::store::postgres::connect::{Alone, Connector};
 use crate::store::postgres::explain::explain;
 use crate::store::postgres::failure::Failure;
-use crate::store::postgres::open::{known_schema, schema};
+use crate::store::postgres::open::{HALF_RESTORED, known_schema, schema};
 use crate::store::postgres::rows::{fields, select_sql};
 use crate::store::table::{TABLES, TableSpec, VIEWS};
 
@@ -99,12 +99,12 @@ impl<'a> Dumper<'a> {
         .await
     }
 
-    /// Puts what pg_dump wrote in the place of our tables. What others made on top of those is not dropped: then nothing is.
+    /// Puts what pg_dump wrote in the place of our tables; a mark stands there until it is whole. What others made on top of those is not dropped: then nothing is.
     pub(crate) async fn load(&self, file: &Path) -> Result<(), StoreError> {
         let name = self.connector.name();
         let tables: Vec<_> = TABLES.iter().map(|table| table.name).chain(OWN).collect();
         let script = format!(
-            "BEGIN; SET LOCAL lock_timeout = '30s'; DROP VIEW IF EXISTS {}; DROP TABLE IF EXISTS {}; COMMIT",
+            "BEGIN; SET LOCAL lock_timeout = '30s'; DROP VIEW IF EXISTS {}; DROP TABLE IF EXISTS {}; CREATE TABLE IF NOT EXISTS {HALF_RESTORED} (); COMMIT",
             VIEWS.join(", "),
             tables.join(", ")
         );
@@ -115,7 +115,12 @@ impl<'a> Dumper<'a> {
         let mut command = self.tool("pg_restore");
         command.args(["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-password", DATABASE]);
         command.arg(file).stdout(Stdio::null());
-        run(command, &name).await.map(drop)
+        run(command, &name).await?;
+        let done = format!("DROP TABLE {HALF_RESTORED}");
+        let whole = self.connected::<_, StoreError, _>(async |client: &Client| {
+            client.batch_execute(&done).await.map_err(|e| explain("replace the tables of", &name, &e))
+        });
+        whole.await
     }
 
     /// Does `work` on a connection of its own.

@@ -61,7 +61,8 @@ fn by_state(doing: &'static str, name: &str, state: &SqlState, message: &str) ->
         "25006" => StoreError::ReadOnly(name),
         "53100" => StoreError::Full(name),
         "40001" | "40P01" | "55P03" => StoreError::Locked(name),
-        "42P01" | "42703" | "42804" | "42P10" => StoreError::Altered { name, message: said },
+        // A partition that is not there, a column that must not be empty: no row is at fault, the tables are.
+        "42P01" | "42703" | "42804" | "42P10" | "23502" | "23514" => StoreError::Altered { name, message: said },
         // Connections or memory used up, shutting down, starting, idle for too long: later it may go.
         "53200" | "53300" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" => StoreError::Away { name, message: said },
         code if code.starts_with("08") => StoreError::Away { name, message: said },

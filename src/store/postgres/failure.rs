@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     /// A cell holds what we never write.
     #[error("{0}")]
     Odd(String),
+    #[error("another store was put in its place")]
+    Replaced,
 }
 
 impl Failure {
@@ -20,6 +22,7 @@ impl Failure {
     pub(crate) fn explain(self, doing: &'static str, name: &str) -> StoreError {
         match self {
             Self::Server(error) => explain(doing, name, &error),
+            Self::Replaced => StoreError::Replaced(name.to_owned()),
             Self::Odd(message) => StoreError::Altered { name: name.to_owned(), message },
         }
     }

@@ -8,6 +8,7 @@ mod connect;
 mod dump;
 mod explain;
 mod failure;
+mod known;
 mod open;
 mod partition;
 mod read;

@@ -4,11 +4,13 @@ use std::pin::pin;
 
 use tokio_postgres::Client;
 
+use crate::host::Clock;
 use crate::store::contract::Creation;
 use crate::store::error::StoreError;
 use crate::store::postgres::claim::MIGRATES;
 use crate::store::postgres::connect::{Alone, Connector};
 use crate::store::postgres::explain::explain;
+use crate::store::postgres::store::LIMIT;
 
 mod embedded {
     refinery::embed_migrations!("src/store/postgres/migrations");
@@ -35,7 +37,12 @@ async fn prepare_with(client: &mut Client, name: &str, creation: Creation) -> Re
     let failed = |error| explain("open", name, &error);
     match known(client, name).await? {
         Some(true) => return may_write(client, name, creation).await,
+        None if creation != Creation::Always && exists(client, HALF_RESTORED).await.map_err(failed)? => {
+            return Err(StoreError::HalfCopied(name.to_owned()));
+        }
         None if creation == Creation::Never => return Err(StoreError::Missing(name.to_owned())),
+        // Whoever only reads leaves the tables to those who record: their program may be the older one.
+        Some(false) if creation == Creation::Never => return Err(older(client, name).await),
         Some(false) | None => may_write(client, name, Creation::IfEmpty).await?,
     }
     // Two programs that start together make the tables one after the other: the second finds them made.
@@ -54,7 +61,10 @@ async fn prepare_with(client: &mut Client, name: &str, creation: Creation) -> Re
 
 /// Whether our tables are as this program knows them; `None` when there are none, an error when they are newer.
 async fn known(client: &Client, name: &str) -> Result<Option<bool>, StoreError> {
-    match schema(client).await.map_err(|error| explain("open", name, &error))? {
+    let Ok(found) = Clock::system().timeout(LIMIT, schema(client)).await else {
+        return Err(StoreError::Away { name: name.to_owned(), message: "it does not answer".to_owned() });
+    };
+    match found.map_err(|error| explain("open", name, &error))? {
         Some(found) if found > known_schema() => Err(StoreError::Newer { name: name.to_owned(), found, known: known_schema() }),
         found => Ok(found.map(|found| found == known_schema())),
     }
@@ -62,13 +72,27 @@ async fn known(client: &Client, name: &str) -> Result<Option<bool>, StoreError> 
 
 /// The schema of a store; `None` when it has no tables of ours.
 pub(crate) async fn schema(client: &Client) -> Result<Option<u32>, tokio_postgres::Error> {
-    let ours = client.query_one("SELECT to_regclass('refinery_schema_history') IS NOT NULL", &[]).await?;
-    if !ours.try_get::<_, bool>(0)? {
+    let there = client.query_one("SELECT to_regclass('refinery_schema_history') IS NOT NULL, to_regclass('bars') IS NOT NULL", &[]).await?;
+    if !there.try_get::<_, bool>(0)? {
         return Ok(None);
     }
     // A history without a line is that of a store whose making was cut short, or is under way.
     let newest: i32 = client.query_one("SELECT coalesce(max(version), 0)::int FROM refinery_schema_history", &[]).await?.try_get(0)?;
-    Ok(u32::try_from(newest).ok())
+    // Other programs may keep a history by the same means.
+    let ours = newest == 0 || there.try_get(1)?;
+    Ok(u32::try_from(newest).ok().filter(|_| ours))
+}
+
+/// A table that stands where ours were taken away and a backup is not in their place yet.
+pub(crate) const HALF_RESTORED: &str = "openbell_half_restored";
+
+async fn exists(client: &Client, table: &str) -> Result<bool, tokio_postgres::Error> {
+    client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?.try_get(0)
+}
+
+async fn older(client: &Client, name: &str) -> StoreError {
+    let found = schema(client).await.ok().flatten().unwrap_or(0);
+    StoreError::Older { name: name.to_owned(), found, known: known_schema() }
 }
 
 /// Whether somebody else keeps tables here; those of extensions are nobody's.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use deadpool_postgres::Client;
+use deadpool_postgres::{Client, GenericClient};
 
 use crate::market::{Date, Timestamp};
 use crate::store::postgres::claim::WRITES;
@@ -18,7 +18,7 @@ pub(crate) struct Partitions {
 
 impl Partitions {
     /// Whether the table is cut into months by us.
-    pub(crate) async fn find(client: &Client) -> Result<Self, Failure> {
+    pub(crate) async fn find(client: &impl GenericClient) -> Result<Self, Failure> {
         let row = client.query_one("SELECT to_regclass('bars_intraday') IS NOT NULL", &[]).await?;
         Ok(Self { made: Mutex::default(), ours: row.try_get(0)? })
     }

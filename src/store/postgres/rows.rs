@@ -190,7 +190,12 @@ pub(crate) async fn prune(client: &Client, table: &TableSpec, before: Timestamp,
 /// Empties every table.
 pub(crate) async fn clear(client: &Client) -> Result<(), Failure> {
     let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
-    client.batch_execute(&format!("TRUNCATE {} RESTART IDENTITY", names.join(", "))).await?;
+    // Whoever reads for long is not made to wait behind us, and we do not wait for long.
+    let sql = format!("BEGIN; SET LOCAL lock_timeout = '30s'; TRUNCATE {} RESTART IDENTITY; COMMIT", names.join(", "));
+    if let Err(error) = client.batch_execute(&sql).await {
+        let _ = client.batch_execute("ROLLBACK").await;
+        return Err(error.into());
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use deadpool_postgres::{Client, Object, Pool};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+use tokio::sync::Semaphore;
 use tokio_postgres::types::ToSql;
 
 use crate::config::PostgresUrl;
@@ -19,7 +20,7 @@ use crate::store::postgres::bar::{Reader, seconds};
 use crate::store::postgres::connect::Connector;
 use crate::store::postgres::explain::explain_pool;
 use crate::store::postgres::failure::Failure;
-use crate::store::postgres::partition::Partitions;
+use crate::store::postgres::known::Known;
 use crate::store::postgres::stream::{Question, streamed};
 use crate::store::postgres::types::Time;
 use crate::store::postgres::{append, check, claim, open, read, rows};
@@ -29,6 +30,8 @@ use crate::store::table::{Row, TableSpec};
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 /// What each row of a large batch may take more.
 const LIMIT_OF_ROW: Duration = Duration::from_millis(2);
+/// Long answers that may be on their way at once: readers who take their time leave connections to the others.
+const STREAMS: usize = 3;
 /// How long looking through whole tables may take.
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -37,8 +40,8 @@ pub struct Postgres {
     pub(crate) connector: Connector,
     pool: Pool,
     clock: Clock,
-    ranks: Arc<Ranks>,
-    partitions: Arc<Partitions>,
+    known: Arc<Known>,
+    streams: Arc<Semaphore>,
 }
 
 impl Postgres {
@@ -49,8 +52,9 @@ impl Postgres {
         open::prepare(&connector, creation).await?;
         let pool = connector.pool()?;
         let client = pool.get().await.map_err(|error| explain_pool("open", &name, &error))?;
-        let partitions = Partitions::find(&client).await.map_err(|failure| failure.explain("open", &name))?;
-        Ok(Self { connector, pool, clock: Clock::system(), ranks: Arc::new(ranks), partitions: Arc::new(partitions) })
+        let known = Known::find(&client, ranks).await.map_err(|failure| failure.explain("open", &name))?;
+        let streams = Arc::new(Semaphore::new(STREAMS));
+        Ok(Self { connector, pool, clock: Clock::system(), known: Arc::new(known), streams })
     }
 
     /// A connection does `work`, in the usual time.
@@ -82,8 +86,9 @@ impl Postgres {
         })
     }
 
-    fn question(&self) -> Question {
-        Question { pool: self.pool.clone(), clock: self.clock.clone(), name: self.name() }
+    fn question(&self, limit: Duration) -> Question {
+        let (pool, streams) = (self.pool.clone(), Arc::clone(&self.streams));
+        Question { pool, streams, clock: self.clock.clone(), name: self.name(), limit }
     }
 }
 
@@ -98,10 +103,8 @@ impl Store for Postgres {
     }
 
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Ack, StoreError>> {
-        let (ranks, partitions) = (Arc::clone(&self.ranks), Arc::clone(&self.partitions));
-        self.within(limit_for(batch.len()), "write", move |client| {
-            Box::pin(async move { append::append(client, batch, &ranks, &partitions).await })
-        })
+        let known = Arc::clone(&self.known);
+        self.within(limit_for(batch.len()), "write", move |client| Box::pin(async move { append::append(client, batch, &known).await }))
     }
 
     fn instrument(&self, symbol: Symbol) -> BoxFuture<'_, Result<Instrument, StoreError>> {
@@ -129,7 +132,7 @@ impl Store for Postgres {
             Box::new(query.min_quality),
         ];
         let mut reader = Reader::default();
-        streamed(self.question(), read::bars_sql(&query), parameters, move |row| reader.read(row))
+        streamed(self.question(LIMIT), read::bars_sql(&query), parameters, move |row| reader.read(row))
     }
 
     fn coverage(&self, query: BarQuery) -> BoxFuture<'_, Result<Vec<Coverage>, StoreError>> {
@@ -188,14 +191,14 @@ impl Store for Postgres {
         let sql = if after.is_some() { rows::select_after_sql(table) } else { rows::select_sql(table) };
         let key = after.unwrap_or_default();
         let parameters = table.columns.iter().zip(&key).map(|(column, field)| rows::parameter(column.kind, field)).collect();
-        streamed(self.question(), sql, parameters, |row| rows::fields(table.columns, row))
+        streamed(self.question(LONG), sql, parameters, |row| rows::fields(table.columns, row))
     }
 
     fn put(&self, table: &'static TableSpec, rows: Vec<Row>) -> BoxFuture<'_, Result<u64, StoreError>> {
-        let partitions = Arc::clone(&self.partitions);
+        let known = Arc::clone(&self.known);
         self.within(limit_for(rows.len()), "write", move |client| {
             Box::pin(async move {
-                partitions.make(client, rows::intraday_opens(table, &rows)).await?;
+                known.partitions.make(client, rows::intraday_opens(table, &rows)).await?;
                 rows::put(client, table, &rows).await
             })
         })

@@ -1,10 +1,13 @@
 //! Answers that are too long for one piece.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, RowStream};
 
@@ -12,7 +15,6 @@ use crate::host::Clock;
 use crate::store::error::StoreError;
 use crate::store::postgres::explain::explain_pool;
 use crate::store::postgres::failure::Failure;
-use crate::store::postgres::store::LIMIT;
 
 /// Rows in one chunk.
 const CHUNK: usize = 4_096;
@@ -20,8 +22,11 @@ const CHUNK: usize = 4_096;
 /// Whom to ask.
 pub(crate) struct Question {
     pub(crate) pool: Pool,
+    pub(crate) streams: Arc<Semaphore>,
     pub(crate) clock: Clock,
     pub(crate) name: String,
+    /// How long the first and each further chunk may take.
+    pub(crate) limit: Duration,
 }
 
 /// A connection with an answer on its way.
@@ -30,6 +35,7 @@ struct Answer {
     client: Option<Object>,
     rows: Pin<Box<RowStream>>,
     question: Question,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Drop for Answer {
@@ -60,14 +66,19 @@ where
 }
 
 async fn ask(question: Question, sql: &str, parameters: &[Box<dyn ToSql + Sync + Send>]) -> Result<Answer, StoreError> {
+    let permit = Arc::clone(&question.streams).acquire_owned().await.map_err(|_| StoreError::Closed)?;
     let client = question.pool.get().await.map_err(|error| explain_pool("read", &question.name, &error))?;
     let asked = async {
         let statement = client.prepare_cached(sql).await?;
         client.query_raw(&statement, parameters.iter().map(|parameter| &**parameter as &(dyn ToSql + Sync))).await
     };
-    let rows = question.clock.timeout(LIMIT, asked).await.map_err(|_| stalled(&question))?;
+    let Ok(rows) = question.clock.timeout(question.limit, asked).await else {
+        // The answer may still come: nobody else shall wait for it.
+        drop(Object::take(client));
+        return Err(stalled(&question));
+    };
     let rows = rows.map_err(|error| Failure::from(error).explain("read", &question.name))?;
-    Ok(Answer { client: Some(client), rows: Box::pin(rows), question })
+    Ok(Answer { client: Some(client), rows: Box::pin(rows), question, _permit: permit })
 }
 
 async fn next<T, F>((mut answer, mut read): (Answer, F)) -> Result<Option<(Vec<T>, (Answer, F))>, StoreError>
@@ -79,7 +90,7 @@ where
     }
     let mut chunk = Vec::with_capacity(CHUNK);
     let clock = answer.question.clock.clone();
-    let filled = clock.timeout(LIMIT, async {
+    let filled = clock.timeout(answer.question.limit, async {
         while chunk.len() < CHUNK {
             let Some(row) = answer.rows.next().await else { break };
             chunk.push(read(&row?)?);
@@ -99,5 +110,5 @@ where
 }
 
 fn stalled(question: &Question) -> StoreError {
-    StoreError::Away { name: question.name.clone(), message: format!("no answer for {} s", LIMIT.as_secs()) }
+    StoreError::Away { name: question.name.clone(), message: format!("no answer for {} s", question.limit.as_secs()) }
 }

@@ -170,7 +170,8 @@ pub(crate) fn save_job(connection: &Connection, job: &JobRecord) -> rusqlite::Re
         "INSERT INTO jobs (id, kind, symbol, interval_s, from_time, to_time, source, state, done, total, rows, attempts, error, created_at, updated_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
          ON CONFLICT (id) DO UPDATE SET state = excluded.state, done = excluded.done, total = excluded.total, rows = excluded.rows, \
-         attempts = excluded.attempts, error = excluded.error, updated_at = excluded.updated_at",
+         attempts = excluded.attempts, error = excluded.error, updated_at = excluded.updated_at \
+         WHERE jobs.updated_at <= excluded.updated_at",
     )?;
     upsert.execute(params![
         (job.id != 0).then_some(job.id),

@@ -79,7 +79,10 @@ pub(crate) fn schema(connection: &Connection) -> rusqlite::Result<Option<u32>> {
         return Ok(None);
     }
     // A history without a line is that of a store whose making was cut short, or is under way.
-    connection.query_row("SELECT ifnull(max(version), 0) FROM refinery_schema_history", [], |row| row.get(0)).map(Some)
+    let newest: u32 = connection.query_row("SELECT ifnull(max(version), 0) FROM refinery_schema_history", [], |row| row.get(0))?;
+    // Other programs may keep a history by the same means.
+    let ours = newest == 0 || connection.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'bars'")?.exists([])?;
+    Ok(ours.then_some(newest))
 }
 
 fn check_before_writing(path: &Path, creation: Creation, name: &str) -> Result<(), StoreError> {
