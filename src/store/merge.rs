@@ -11,14 +11,6 @@ pub(crate) struct Kept {
     pub(crate) meta: Option<String>,
 }
 
-/// What a key comes to once a batch was laid over what was stored; a key that does not change has none.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Merged {
-    pub(crate) kept: Kept,
-    /// Whether nothing was stored under this key.
-    pub(crate) fresh: bool,
-}
-
 /// How bars of different sources become one.
 pub(crate) struct Merger<'a> {
     pub(crate) ranks: &'a Ranks,
@@ -27,7 +19,7 @@ pub(crate) struct Merger<'a> {
 
 impl Merger<'_> {
     /// Lays `news` over `olds`, both in the order of their keys; what changes comes out in that order, each key once.
-    pub(crate) fn merge(&self, news: &[Bar], olds: Vec<Kept>, ack: &mut Ack) -> Vec<Merged> {
+    pub(crate) fn merge(&self, news: &[Bar], olds: Vec<Kept>, ack: &mut Ack) -> Vec<Kept> {
         let mut olds = olds.into_iter().peekable();
         let mut merged = Vec::new();
         for same_key in news.chunk_by(|a, b| a.key() == b.key()) {
@@ -39,7 +31,7 @@ impl Merger<'_> {
         merged
     }
 
-    fn merge_key(&self, news: &[Bar], old: Option<Kept>, ack: &mut Ack) -> Option<Merged> {
+    fn merge_key(&self, news: &[Bar], old: Option<Kept>, ack: &mut Ack) -> Option<Kept> {
         let fresh = old.is_none();
         let (first, rest) = if fresh { (Some(Kept { bar: news[0].clone(), meta: None }), &news[1..]) } else { (None, news) };
         ack.inserted += u64::from(fresh);
@@ -60,7 +52,7 @@ impl Merger<'_> {
             kept.bar = winner;
             changed = true;
         }
-        changed.then_some(Merged { kept, fresh })
+        changed.then_some(kept)
     }
 }
 

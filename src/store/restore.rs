@@ -152,9 +152,10 @@ struct Upgraded(PathBuf);
 
 impl Upgraded {
     fn make(file: &Path) -> Result<Self> {
-        let upgraded = Self(std::env::temp_dir().join(format!("openbell-restore-{}.db", std::process::id())));
-        upgraded.remove();
-        fs::copy(file, &upgraded.0).map_err(|e| failed("write", &upgraded.0, &e))?;
+        // Nobody can have put a file or a link there before us.
+        let upgraded = Self(std::env::temp_dir().join(format!("openbell-restore-{:032x}.db", fastrand::u128(..))));
+        let copied = File::create_new(&upgraded.0).and_then(|mut copy| std::io::copy(&mut File::open(file)?, &mut copy));
+        copied.map_err(|e| failed("write", &upgraded.0, &e))?;
         Sqlite::open(&upgraded.0, Creation::Never, Ranks::default())?;
         Ok(upgraded)
     }

@@ -41,7 +41,7 @@ pub enum ColumnKind {
 pub struct Retain {
     pub time: &'static str,
     /// A further condition, in SQL that every engine reads: it lets the key be used, or spares what must stay.
-    pub only: &'static str,
+    pub only: Option<&'static str>,
     /// The key in `[store.retain]`.
     pub config: &'static str,
 }
@@ -123,7 +123,7 @@ pub const TABLES: &[TableSpec] = &[
         key: 3,
         retain: Some(Retain {
             time: "open_time",
-            only: "instrument_id IN (SELECT id FROM instruments) AND interval_s IN (60, 300, 900, 1800, 3600)",
+            only: Some("instrument_id IN (SELECT id FROM instruments) AND interval_s IN (60, 300, 900, 1800, 3600)"),
             config: "bars_intraday",
         }),
     },
@@ -142,7 +142,7 @@ pub const TABLES: &[TableSpec] = &[
             column("volume", Real),
         ],
         key: 3,
-        retain: Some(Retain { time: "ts_event", only: "instrument_id IN (SELECT id FROM instruments)", config: "quotes" }),
+        retain: Some(Retain { time: "ts_event", only: Some("instrument_id IN (SELECT id FROM instruments)"), config: "quotes" }),
     },
     TableSpec {
         name: "trades",
@@ -160,7 +160,7 @@ pub const TABLES: &[TableSpec] = &[
             column("moves", Small),
         ],
         key: 3,
-        retain: Some(Retain { time: "ts_event", only: "instrument_id IN (SELECT id FROM instruments)", config: "trades" }),
+        retain: Some(Retain { time: "ts_event", only: Some("instrument_id IN (SELECT id FROM instruments)"), config: "trades" }),
     },
     TableSpec {
         name: "quarantine",
@@ -175,7 +175,7 @@ pub const TABLES: &[TableSpec] = &[
             column("payload", Text),
         ],
         key: 1,
-        retain: Some(Retain { time: "received_at", only: "id > 0", config: "quarantine" }),
+        retain: Some(Retain { time: "received_at", only: None, config: "quarantine" }),
     },
     TableSpec {
         name: "violations",
@@ -192,7 +192,7 @@ pub const TABLES: &[TableSpec] = &[
             column("acknowledged", Flag),
         ],
         key: 1,
-        retain: Some(Retain { time: "time", only: "id > 0", config: "violations" }),
+        retain: Some(Retain { time: "time", only: None, config: "violations" }),
     },
     TableSpec {
         name: "coverage",
@@ -228,7 +228,7 @@ pub const TABLES: &[TableSpec] = &[
             column("updated_at", Time),
         ],
         key: 1,
-        retain: Some(Retain { time: "updated_at", only: "state NOT IN ('queued', 'running')", config: "jobs" }),
+        retain: Some(Retain { time: "updated_at", only: Some("state NOT IN ('queued', 'running')"), config: "jobs" }),
     },
     TableSpec {
         name: "corporate_actions",
@@ -295,7 +295,7 @@ pub const TABLES: &[TableSpec] = &[
         name: "alert_history",
         columns: &[column("alert_id", Whole), column("fired_at", Time), column("value", Real), column("message", Text)],
         key: 2,
-        retain: Some(Retain { time: "fired_at", only: "alert_id > 0", config: "alert_history" }),
+        retain: Some(Retain { time: "fired_at", only: None, config: "alert_history" }),
     },
     TableSpec {
         name: "request_counts",
@@ -326,7 +326,8 @@ impl TableSpec {
     pub fn prune_sql(&self, before: &str, at_most: &str) -> Option<String> {
         let Retain { time, only, .. } = self.retain.as_ref()?;
         let (name, key) = (self.name, self.key_list());
-        Some(format!("DELETE FROM {name} WHERE ({key}) IN (SELECT {key} FROM {name} WHERE {only} AND {time} < {before} LIMIT {at_most})"))
+        let only = only.map_or_else(String::new, |only| format!("{only} AND "));
+        Some(format!("DELETE FROM {name} WHERE ({key}) IN (SELECT {key} FROM {name} WHERE {only}{time} < {before} LIMIT {at_most})"))
     }
 
     /// The key's cells of a row.

@@ -297,9 +297,14 @@ impl Engine for InServer {
         u64::try_from(row.get::<_, i64>(0)).unwrap()
     }
 
-    /// The server keeps references itself, and `Store::check` asks it for the rest.
+    /// The server keeps references itself; each row must also be found by its key.
     fn damage(&self) -> String {
-        String::new()
+        let rows = self.number("SELECT count(*) FROM (SELECT ctid, tableoid FROM bars OFFSET 0) AS rows");
+        let by_key = "SELECT count(*) FROM (SELECT instrument_id, interval_s, open_time FROM bars OFFSET 0) AS r \
+                      CROSS JOIN LATERAL (SELECT 1 FROM bars b WHERE (b.instrument_id, b.interval_s, b.open_time) = \
+                      (r.instrument_id, r.interval_s, r.open_time) LIMIT 1) AS found";
+        let found = self.number(by_key);
+        if rows == found { String::new() } else { format!("{rows} rows, of which {found} are found by their key") }
     }
 }
 

@@ -50,8 +50,7 @@ async fn write_bars(transaction: &Transaction<'_>, bars: &[Bar], merger: &Merger
     if changed.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = changed.iter().map(|merged| &merged.kept).collect();
-    bar::upsert(transaction, &rows, merger.at).await
+    bar::upsert(transaction, &changed, merger.at).await
 }
 
 async fn write_quotes(transaction: &Transaction<'_>, rows: &[QuoteRow]) -> Result<(), Failure> {

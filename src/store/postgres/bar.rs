@@ -113,7 +113,7 @@ pub(crate) async fn copy(transaction: &Transaction<'_>, bars: impl Iterator<Item
 }
 
 /// Writes bars whose keys may be taken: what is there is replaced where it differs.
-pub(crate) async fn upsert(transaction: &Transaction<'_>, rows: &[&Kept], at: Timestamp) -> Result<(), Failure> {
+pub(crate) async fn upsert(transaction: &Transaction<'_>, rows: &[Kept], at: Timestamp) -> Result<(), Failure> {
     let bars = || rows.iter().map(|kept| &kept.bar);
     let flags: Vec<_> = bars().map(|bar| bar.flags.to_string()).collect();
     let statement = transaction.prepare_cached(UPSERT).await?;

@@ -113,11 +113,11 @@ async fn hold(connector: Connector, mut alone: Alone, clock: Clock, token: Cance
         }
         let mut told = false;
         alone = loop {
-            let taken = tokio::select! {
+            let answer = tokio::select! {
                 () = token.cancelled() => return,
-                taken = take(&connector) => taken,
+                answer = take(&connector) => answer,
             };
-            match taken {
+            match answer {
                 Ok(again) => break again,
                 Err(error @ StoreError::Held { .. }) if !told => {
                     tracing::warn!("while the server was away: {error}");

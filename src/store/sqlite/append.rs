@@ -6,7 +6,7 @@ use crate::market::{Bar, Interval, Side, Symbol, Timestamp};
 use crate::pipeline::Ranks;
 use crate::quality::{Coverage, CoverageState, Quarantined, Violation};
 use crate::store::contract::{Ack, Batch, JobRecord, QuoteRow, TradeRow};
-use crate::store::merge::{Merged, Merger, ready, stretches};
+use crate::store::merge::{Merger, ready, stretches};
 use crate::store::sqlite::bar;
 
 /// Rows from which on a batch is a bulk load, which works better with more of the table in memory.
@@ -61,7 +61,7 @@ fn write_bars(transaction: &Transaction<'_>, bars: &[Bar], merger: &Merger<'_>, 
     let mut update = transaction.prepare_cached(bar::UPDATE)?;
     for news in stretches(&collided) {
         let olds = bar::read_stretch(&mut select, news)?;
-        for Merged { kept, .. } in merger.merge(news, olds, ack) {
+        for kept in merger.merge(news, olds, ack) {
             bar::update(&mut update, &kept, merger.at)?;
         }
     }
