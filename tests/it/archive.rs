@@ -93,7 +93,7 @@ async fn seed(store: &dyn Store, bars: i64) {
     }
 }
 
-async fn digests(store: &dyn Store) -> Digests {
+pub(crate) async fn digests(store: &dyn Store) -> Digests {
     let mut all = Digests::new();
     for table in TABLES {
         all.insert(table.name.to_owned(), digest(store, table).await.unwrap());
@@ -109,11 +109,11 @@ async fn postgres() -> Option<StoreUrl> {
     Some(crate::postgres::database().await?.url().parse().unwrap())
 }
 
-async fn opened(url: &StoreUrl) -> Arc<dyn Store> {
+pub(crate) async fn opened(url: &StoreUrl) -> Arc<dyn Store> {
     open(url, Creation::IfEmpty, Ranks::default()).await.unwrap()
 }
 
-async fn seeded(url: &StoreUrl, bars: i64) -> Arc<dyn Store> {
+pub(crate) async fn seeded(url: &StoreUrl, bars: i64) -> Arc<dyn Store> {
     let store = opened(url).await;
     seed(&*store, bars).await;
     store

@@ -26,20 +26,20 @@ use tokio_postgres::Client;
 use crate::postgres::{self, Cluster, Options};
 use crate::proxy::Proxy;
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 /// A debug build on a busy machine takes its time.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 /// More than any of the tests needs.
-const ROOMY: u64 = 1 << 30;
+pub(crate) const ROOMY: u64 = 1 << 30;
 /// A second of the writer's time is a twentieth of ours: it tries again soon.
-const SPEED: f64 = 20.0;
+pub(crate) const SPEED: f64 = 20.0;
 
-fn start() -> Timestamp {
+pub(crate) fn start() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().expect("an instant")
 }
 
 /// The bar with the number `n`: its time and its prices say which it is.
-fn bar(instrument: InstrumentId, n: u32) -> Bar {
+pub(crate) fn bar(instrument: InstrumentId, n: u32) -> Bar {
     let price = f64::from(n + 1);
     Bar {
         instrument,
@@ -62,20 +62,20 @@ fn bar(instrument: InstrumentId, n: u32) -> Bar {
 }
 
 /// The same numbers of each instrument.
-fn numbered(instruments: &[InstrumentId], numbers: std::ops::Range<u32>) -> Vec<Bar> {
+pub(crate) fn numbered(instruments: &[InstrumentId], numbers: std::ops::Range<u32>) -> Vec<Bar> {
     numbers.flat_map(|n| instruments.iter().map(move |id| bar(*id, n))).collect()
 }
 
-fn of_bars(bars: Vec<Bar>) -> Batch {
+pub(crate) fn of_bars(bars: Vec<Bar>) -> Batch {
     Batch { bars, at: start(), ..Batch::default() }
 }
 
-async fn open(url: &str) -> Postgres {
+pub(crate) async fn open(url: &str) -> Postgres {
     let address: PostgresUrl = url.parse().expect(url);
     Postgres::open(&address, Creation::IfEmpty, Ranks::default()).await.unwrap_or_else(|error| panic!("{url}: {error}"))
 }
 
-async fn made(store: &dyn Store, symbols: &[&str]) -> Vec<InstrumentId> {
+pub(crate) async fn made(store: &dyn Store, symbols: &[&str]) -> Vec<InstrumentId> {
     let mut made = Vec::new();
     for symbol in symbols {
         made.push(store.instrument(symbol.parse().unwrap()).await.expect("it is made").id);
@@ -89,7 +89,7 @@ async fn number(client: &Client, sql: &str) -> u64 {
 }
 
 /// The rows in the table.
-async fn rows(client: &Client) -> u64 {
+pub(crate) async fn rows(client: &Client) -> u64 {
     number(client, "SELECT count(*) FROM bars").await
 }
 
@@ -177,7 +177,7 @@ async fn listen(mut events: mpsc::Receiver<WriterEvent>, teller: watch::Sender<T
 
 /// The table and what was acknowledged, compared row by row.
 #[derive(Debug, Default, PartialEq)]
-struct Losses {
+pub(crate) struct Losses {
     acknowledged: usize,
     lost: usize,
     /// There, and not as it was handed over.
@@ -186,7 +186,7 @@ struct Losses {
 }
 
 /// Compares the whole table with the rows with the numbers below `up_to` of each instrument.
-async fn losses(url: &str, looker: &Client, wanted: &[(InstrumentId, u32)]) -> Losses {
+pub(crate) async fn losses(url: &str, looker: &Client, wanted: &[(InstrumentId, u32)]) -> Losses {
     let store = open(url).await;
     let mut losses = Losses::default();
     for (id, up_to) in wanted {
@@ -205,7 +205,7 @@ async fn losses(url: &str, looker: &Client, wanted: &[(InstrumentId, u32)]) -> L
 }
 
 impl Losses {
-    fn check(&self, faults: &str) {
+    pub(crate) fn check(&self, faults: &str) {
         println!(
             "{faults}; {} rows acknowledged, {} lost, {} wrong, {} there twice",
             self.acknowledged, self.lost, self.wrong, self.doubled
