@@ -37,8 +37,10 @@ enum Command {
     Market(market::MarketArgs),
     Symbols(symbols::SymbolsArgs),
     /// What was refused, with the reason and what the source said.
+    #[command(after_help = "Example: openbell quarantine AAPL --from 2026-11-01 --format csv")]
     Quarantine(records::RecordArgs),
     /// Broken rules of bars.
+    #[command(after_help = "Example: openbell violations AAPL --from 2026-11-01 --format csv")]
     Violations(records::RecordArgs),
     /// What the store holds, and whether an engine records into it.
     Status(FormatArg),

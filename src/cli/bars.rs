@@ -11,8 +11,9 @@ use crate::cli::output::{FormatArg, Rows};
 use crate::cli::select::{RangeArgs, instruments, interval, load, symbol};
 use crate::cli::session::{Globals, Session, block_on};
 use crate::export::{BARS, Describe, bar_row};
-use crate::market::{Bar, Instrument, Interval, Symbol, Timestamp};
+use crate::market::{Bar, BarFlags, Instrument, Interval, Symbol, Timestamp};
 use crate::pipeline::resample;
+use crate::quality::{Coverage, CoverageState};
 use crate::store::{BarQuery, Creation, Store};
 
 /// Print stored bars; longer ones are built from stored shorter ones where they are not stored.
@@ -72,9 +73,19 @@ async fn of_instrument(store: &dyn Store, instrument: &Instrument, args: &BarsAr
         // A week more on both sides: a longer bar begins before its range, and days are labels.
         let bars = load(store, BarQuery { from: from - WEEK, to: to + WEEK, ..query(shorter) }).await?;
         if !bars.is_empty() {
-            let built = resample(calendar, &bars, args.interval).into_iter();
-            return Ok(built.filter(|bar| from <= bar.open_time && bar.open_time < to).collect());
+            let mut built = resample(calendar, &bars, args.interval);
+            mark_holes(&mut built, &store.coverage(query(shorter)).await?);
+            return Ok(built.into_iter().filter(|bar| from <= bar.open_time && bar.open_time < to).collect());
         }
     }
     Ok(stored)
+}
+
+/// A bar that was built over a hole that is known does not tell all that happened in it.
+fn mark_holes(built: &mut [Bar], coverage: &[Coverage]) {
+    for hole in coverage.iter().filter(|range| range.state == CoverageState::Failed) {
+        for bar in built.iter_mut().filter(|bar| bar.open_time < hole.to && hole.from < bar.open_time + bar.interval.duration()) {
+            bar.flags |= BarFlags::PARTIAL;
+        }
+    }
 }

@@ -96,7 +96,14 @@ pub(crate) fn run(globals: &Globals, what: &Db) -> Result<Done> {
 }
 
 async fn init(session: &Session) -> Result<Done> {
-    session.open_store(Creation::Always).await?;
+    let store = session.open_store(Creation::Always).await?;
+    let found = store.check().await?;
+    for line in &found {
+        eprintln!("openbell: {line}");
+    }
+    if !found.is_empty() {
+        return Ok(Done::No);
+    }
     eprintln!("openbell: {} is ready", session.store_url);
     Ok(Done::Yes)
 }

@@ -1,5 +1,6 @@
 //! `openbell`: the monitor, with the engine in the same process.
 
+use std::io::{Write, stderr};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -83,13 +84,23 @@ pub(crate) async fn watch(stage: Stage) -> Result<Done> {
             Clock::system().timeout(std::time::Duration::from_secs(2), &mut screen).await.unwrap_or(Ok(()))
         }
     };
-    stop(engine).await;
-    shown.map(|()| Done::Yes)
+    let stopped = stop(engine).await;
+    shown.map(|()| stopped)
 }
 
-/// Ends an engine, but does not wait for ever.
-pub(crate) async fn stop(engine: Engine) {
-    if Clock::system().timeout(GOODBYE, engine.stop()).await.is_err() {
+/// Ends an engine, but does not wait for ever; what came to no disk is told, and is no success.
+pub(crate) async fn stop(engine: Engine) -> Done {
+    let Ok(leftover) = Clock::system().timeout(GOODBYE, engine.stop()).await else {
         tracing::error!("the engine did not end in {} s", GOODBYE.as_secs());
+        return Done::No;
+    };
+    // The terminal may be gone.
+    if leftover.spooled() > 0 {
+        let _ = writeln!(stderr(), "openbell: {} rows wait in the spool; the next start brings them to the store", leftover.spooled());
     }
+    if leftover.unwritten() == 0 {
+        return Done::Yes;
+    }
+    let _ = writeln!(stderr(), "openbell: {} rows could not be written and are lost; the log says why", leftover.unwritten());
+    Done::No
 }

@@ -14,7 +14,6 @@ use crate::store::{Creation, RecordQuery};
 
 /// Whose rows, and when.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: openbell violations AAPL --from 2026-11-01 --format csv")]
 pub(crate) struct RecordArgs {
     /// Whose rows; all when none is named.
     #[arg(value_parser = symbol)]

@@ -34,8 +34,8 @@ pub(crate) fn run(globals: &Globals) -> Result<Done> {
         };
         // The terminal may be gone.
         let _ = writeln!(stderr(), "openbell: ending");
-        stop(engine).await;
-        ended.map(|_| Done::Yes)
+        let stopped = stop(engine).await;
+        ended.map(|_| stopped)
     })
 }
 

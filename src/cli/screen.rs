@@ -95,9 +95,15 @@ fn of_demo(config: &Config, args: &ScreenArgs) -> Result<String> {
 fn of_store(session: &Session, config: &Config, args: &ScreenArgs) -> Result<String> {
     let (log, _sink) = session.start_log(&session.clock)?;
     block_on(async {
-        let store = session.open_store(Creation::IfEmpty).await?;
+        let (store, may_write) = match session.open_store(Creation::IfEmpty).await {
+            // Whoever may only read can still look.
+            Err(error) if matches!(error.downcast_ref(), Some(StoreError::ReadOnly(_))) => {
+                (session.open_store(Creation::Never).await?, false)
+            }
+            store => (store?, true),
+        };
         let place = match store.claim().await {
-            Ok(place) => Some(place),
+            Ok(place) => Some(place).filter(|_| may_write),
             Err(StoreError::Held { .. }) => None,
             Err(error) => return Err(error.into()),
         };

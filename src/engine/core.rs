@@ -18,7 +18,7 @@ use crate::host::{Clock, LogRing};
 use crate::market::{Instrument, InstrumentId, Interval, MarketEvent, Timestamp};
 use crate::pipeline::{Hole, Judged, Live, Output};
 use crate::provider::net::FeedMessage;
-use crate::quality::{Coverage, CoverageState, Severity, Violation};
+use crate::quality::{Coverage, CoverageState, Severity, Violation, expected};
 use crate::request::{EngineEvent, Request};
 use crate::snapshot::{MarketView, Update, VenueView, venue_view};
 use crate::store::{Batch, Store, Writer, WriterEvent};
@@ -27,6 +27,8 @@ use crate::store::{Batch, Store, Writer, WriterEvent};
 const PUBLISH: Duration = Duration::from_millis(100);
 /// How often clocks, the log and waiting jobs are looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// A hole may begin in the middle of a bar.
+const MINUTE: Duration = Duration::from_secs(60);
 /// Messages that are taken before the picture may be given out.
 const AT_ONCE: usize = 2_048;
 
@@ -142,7 +144,12 @@ impl Core {
         let opened = self.feeds.providers();
         let heard_here =
             |instrument: &&Instrument| crate::engine::setup::route(&opened, &instrument.symbol).is_some_and(|(number, _)| number == feed);
-        let ids: Vec<_> = self.watched.iter().filter(heard_here).map(|instrument| instrument.id).collect();
+        // Where nothing is traded nothing was missed.
+        let missed = |instrument: &&Instrument| {
+            let calendar = self.calendars.get(&instrument.venue);
+            calendar.is_none_or(|calendar| expected(calendar, Interval::OneMinute, from - MINUTE, to).is_ok_and(|bars| !bars.is_empty()))
+        };
+        let ids: Vec<_> = self.watched.iter().filter(heard_here).filter(missed).map(|instrument| instrument.id).collect();
         tracing::info!(feed = %self.feeds.source(feed), "nothing was heard from {from} to {to}: kept as a gap");
         let coverage = ids.into_iter().map(|id| self.hole(feed, id, from, to)).collect();
         self.write(Batch { coverage, ..Batch::default() });

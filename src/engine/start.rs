@@ -21,7 +21,7 @@ use crate::market::{Instrument, Timestamp};
 use crate::pipeline::Live;
 use crate::request::{EngineEvent, Request};
 use crate::snapshot::{MarketView, Update};
-use crate::store::{Store, Writer};
+use crate::store::{Leftover, Store, Writer};
 
 /// Messages of feeds that may wait.
 const MESSAGES: usize = 8_192;
@@ -40,6 +40,7 @@ pub struct Engine {
     writer: Tasks,
     store: Arc<dyn Store>,
     duty: Duty,
+    leftover: Leftover,
 }
 
 /// What a screen holds of an engine.
@@ -53,9 +54,7 @@ impl Engine {
     /// Starts everything; the answer comes when the first picture is there.
     pub async fn start(setup: Setup) -> Result<(Self, EngineHandle)> {
         let clock = setup.clock.clone();
-        let group = || Tasks::new(clock.clone());
-        let engine =
-            Self { feeds: group(), jobs: group(), core: group(), writer: group(), store: Arc::clone(&setup.store), duty: setup.duty };
+        let mut engine = Self::idle(&setup);
         let (messages_in, messages) = mpsc::channel(MESSAGES);
         let (writer_events, written) = mpsc::channel(MESSAGES);
         let (events_out, events) = mpsc::channel(EVENTS);
@@ -89,6 +88,7 @@ impl Engine {
         };
         let (desk, answers) = desk.start(&engine.jobs);
         let (views, view_out) = watch::channel(Arc::new(view.clone()));
+        engine.leftover = writer.as_ref().map(Writer::leftover).unwrap_or_default();
         let core = Core {
             store: setup.store,
             duty: setup.duty,
@@ -117,8 +117,15 @@ impl Engine {
         Ok((engine, EngineHandle { requests: requests_in, view: view_out, events }))
     }
 
-    /// Ends feeds, jobs, pipeline and writer, in this order: what was heard is written.
-    pub async fn stop(self) {
+    /// Nothing runs yet.
+    fn idle(setup: &Setup) -> Self {
+        let group = || Tasks::new(setup.clock.clone());
+        let (store, leftover) = (Arc::clone(&setup.store), Leftover::default());
+        Self { feeds: group(), jobs: group(), core: group(), writer: group(), store, duty: setup.duty, leftover }
+    }
+
+    /// Ends feeds, jobs, pipeline and writer, in this order: what was heard is written. The answer is what could not be.
+    pub async fn stop(self) -> Leftover {
         for (name, tasks, limit) in [
             ("feeds", &self.feeds, GOODBYE),
             ("jobs", &self.jobs, Core::GOODBYE),
@@ -135,6 +142,7 @@ impl Engine {
         {
             tracing::warn!("cannot fold the log into the store: {error}");
         }
+        self.leftover
     }
 }
 

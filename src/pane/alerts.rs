@@ -23,7 +23,7 @@ pub(crate) const SPEC: PaneSpec = PaneSpec {
     name: "alerts",
     sentence: "Broken rules of data quality as they are found, newest first; Enter shows one in full.",
     keys: &[],
-    commands: &[Command { name: "clear", sentence: "Empty the list on the screen: the store keeps them.", keys: &["x"], hint: "clear" }],
+    commands: &[Command { name: "clear", sentence: "Empty the list here; store and log keep the alerts.", keys: &["x"], hint: "clear" }],
     new: open,
 };
 
@@ -167,7 +167,7 @@ impl Alerts {
         self.list.clear();
         self.cursor = Cursor::default();
         (self.left_out, self.dropped) = (0, 0);
-        vec![Effect::Toast("alerts cleared: the store keeps them".to_owned())]
+        vec![Effect::Toast("alerts cleared: store and log keep them".to_owned())]
     }
 
     /// The cursor stays on its alert where that is still shown.
@@ -356,7 +356,7 @@ mod tests {
         let world = world();
         let mut alerts = three(&world);
         let effects = alerts.act(Action::Command("clear"), &world.context(120, 10));
-        assert_eq!(effects, [Effect::Toast("alerts cleared: the store keeps them".to_owned())]);
+        assert_eq!(effects, [Effect::Toast("alerts cleared: store and log keep them".to_owned())]);
         assert_eq!(alerts.title(&world.context(120, 10)), "alerts 0");
         assert!(world.draw(&alerts, 120, 10).starts_with("no alerts"));
     }

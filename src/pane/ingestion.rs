@@ -244,7 +244,7 @@ fn tries(attempt: u32, next: Option<Timestamp>, context: &Context<'_>) -> Vec<Se
     let style = context.theme.style(Role::Text);
     let attempt = (attempt > 0).then(|| Segment::fact(format!("attempt {attempt}"), style));
     let next = next.map(|at| at.since(context.now)).map(|span| {
-        let text = if span.is_zero() { "next try now".to_owned() } else { format!("next try in {}", countdown(span)) };
+        let text = if span.is_zero() { "trying".to_owned() } else { format!("next try in {}", countdown(span)) };
         Segment::fact(text, style)
     });
     attempt.into_iter().chain(next).collect()
@@ -258,7 +258,7 @@ fn writer_facts(writer: &WriterView, context: &Context<'_>) -> Vec<Segment> {
         Segment::fact("writer", theme.style(Role::Accent)),
         Segment::fact(format!("{} rows/s", quantity(writer.rows.per_second())), text),
         Segment::fact(spark(&writer.rows), theme.style(Role::Accent)),
-        Segment::fact(format!("{} queued", writer.queued), text),
+        Segment::fact(format!("{} queued", whole(writer.queued as u64)), text),
         Segment::fact(commit, text),
         Segment::fact(format!("{} rows written", whole(writer.written)), dim),
         Segment::fact(format!("store of {}", bytes(writer.size)), dim),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::market::{AssetClass, Bar, Delay, EventKind, Instrument, Last, MarketEvent, Quote, Source, Timestamp, Trade};
+use crate::market::{AssetClass, Bar, BarFlags, Delay, EventKind, Instrument, Last, MarketEvent, Quote, Source, Timestamp, Trade};
 
 /// How many closes a sparkline is drawn from.
 const SPARK: usize = 60;
@@ -176,7 +176,9 @@ impl InstrumentView {
             self.fold_bar(bar);
         }
         if let (None, Some(bar)) = (self.last, bars.last()) {
-            let ts_event = bar.open_time + bar.interval.duration();
+            // Of a bar that was cut short nobody knows how far it reached: its price is at least not younger than its start.
+            let is_whole = !bar.flags.contains(BarFlags::PARTIAL);
+            let ts_event = if is_whole { bar.open_time + bar.interval.duration() } else { bar.open_time };
             self.last = Some(Price { value: bar.close, ts_event, confirmed: ts_event });
             self.source = Some(bar.source.clone());
         }
@@ -186,4 +188,40 @@ impl InstrumentView {
 /// Rows are shared between pictures: only what changes is copied.
 pub(crate) fn row_mut(row: &mut Arc<InstrumentView>) -> &mut InstrumentView {
     Arc::make_mut(row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::{InstrumentId, Interval, Origin};
+
+    #[test]
+    fn the_price_of_a_bar_that_was_cut_short_gives_way_to_the_first_that_is_heard() {
+        let open_time: Timestamp = "2026-11-25T15:00:00Z".parse().unwrap();
+        let mut row = InstrumentView::new(Instrument::listed(InstrumentId(1), "BTC-USD".parse().unwrap()));
+        let bar = Bar {
+            instrument: InstrumentId(1),
+            interval: Interval::OneMinute,
+            open_time,
+            open: 100.0,
+            high: 100.0,
+            low: 100.0,
+            close: 100.0,
+            volume: None,
+            vwap: None,
+            n_trades: None,
+            session: None,
+            source: Source::new("coinbase"),
+            origin: Origin::Live,
+            revision: 0,
+            quality: 1.0,
+            flags: BarFlags::PARTIAL,
+        };
+        row.fold_history(&[bar]);
+        let heard = open_time + std::time::Duration::from_secs(20);
+        let kind = EventKind::Last(Last { price: 101.0, ..Last::default() });
+        let event = MarketEvent { symbol: "BTC-USD".into(), ts_event: heard, ts_recv: heard, kind };
+        row.fold(&event, &Source::new("coinbase"), Delay::RealTime);
+        assert_eq!(row.last.map(|last| (last.value, last.ts_event)), Some((101.0, heard)), "the engine came back within the minute");
+    }
 }

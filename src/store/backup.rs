@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -243,10 +243,28 @@ struct Draft {
     stem: String,
 }
 
+/// What backups that were killed left behind is deleted after a day; while one is at work its file is younger.
+fn forget_the_dead(folder: &Path, now: Timestamp) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let ours =
+            name.strip_prefix('.').is_some_and(|name| name.starts_with(PREFIX) && (name.contains(".part") || name.contains(".work")));
+        let changed = entry.metadata().and_then(|meta| meta.modified()).ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        if ours && changed.is_some_and(|time| now.since(Timestamp::from_seconds(0)) > time + DAY) {
+            // Whoever may not delete it can still make a backup.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
 impl Draft {
     /// Takes the name of this second, or of the next that is free: another backup may be at work in the same folder.
     fn begin(folder: &Path, mut at: Timestamp) -> Result<Self, StoreError> {
         fs::create_dir_all(folder).map_err(|e| failed("make", folder, &e))?;
+        forget_the_dead(folder, at);
         loop {
             let stem = format!("{PREFIX}{}", at.format("%Y%m%dT%H%M%SZ"));
             let path = folder.join(format!(".{stem}.part"));

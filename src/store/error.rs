@@ -37,7 +37,7 @@ pub enum StoreError {
     Unfit { name: String, message: String },
     #[error("a copy or a restore into {0} was begun and not finished: run the same command again")]
     HalfCopied(String),
-    #[error("another store was put in the place of {0} while this was running: end it, and start it anew")]
+    #[error("another store was put in the place of {0}, or is being copied there: nothing is written; end this program and start it anew")]
     Replaced(String),
     #[error("{name} is of an older openbell (schema {found}, this one knows {known}): 'openbell db migrate' brings it up to date")]
     Older { name: String, found: u32, known: u32 },

@@ -27,5 +27,5 @@ pub use postgres::Postgres;
 pub use restore::{Occupied, RestoreOrder, restore};
 pub use spool::Spool;
 pub use sqlite::Sqlite;
-pub use table::{ColumnKind, ColumnSpec, Field, Retain, Row, TABLES, TableSpec};
-pub use writer::{Writer, WriterEvent};
+pub use table::{By, ColumnKind, ColumnSpec, Field, Retain, Row, TABLES, TableSpec};
+pub use writer::{Leftover, Writer, WriterEvent};

@@ -50,6 +50,7 @@ impl Spool {
             std::fs::create_dir_all(folder).map_err(|e| engine("make the folder of", &name, &e))?;
         }
         let connection = Connection::open(path).map_err(failed)?;
+        keep_private(path).map_err(|e| engine("guard", &name, &e))?;
         connection.execute_batch(SCHEMA).map_err(failed)?;
         connection.execute("INSERT INTO about (key, value) VALUES ('store', ?1) ON CONFLICT DO NOTHING", [store]).map_err(failed)?;
         let of: String = connection.query_row("SELECT value FROM about WHERE key = 'store'", [], |row| row.get(0)).map_err(failed)?;
@@ -155,6 +156,13 @@ impl Spool {
         let name = self.name.clone();
         self.thread.ask(move |connection| question(connection).map_err(|error| explain(doing, &name, &error))).await
     }
+}
+
+/// What is on its way to a guarded server is not for everybody on this machine.
+fn keep_private(path: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(())
 }
 
 fn held(connection: &Connection) -> rusqlite::Result<Held> {

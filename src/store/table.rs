@@ -40,10 +40,20 @@ pub enum ColumnKind {
 #[derive(Debug)]
 pub struct Retain {
     pub time: &'static str,
-    /// A further condition, in SQL that every engine reads: it lets the key be used, or spares what must stay.
+    /// Where the time is sorted.
+    pub by: By,
+    /// A further condition, in SQL that every engine reads: what must stay.
     pub only: Option<&'static str>,
     /// The key in `[store.retain]`.
     pub config: &'static str,
+}
+
+/// Where the times of a table are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Within each instrument: old rows are found instrument by instrument.
+    Instrument,
+    Table,
 }
 
 /// One row, column by column.
@@ -123,7 +133,8 @@ pub const TABLES: &[TableSpec] = &[
         key: 3,
         retain: Some(Retain {
             time: "open_time",
-            only: Some("instrument_id IN (SELECT id FROM instruments) AND interval_s IN (60, 300, 900, 1800, 3600)"),
+            by: By::Instrument,
+            only: Some("interval_s IN (60, 300, 900, 1800, 3600)"),
             config: "bars_intraday",
         }),
     },
@@ -142,7 +153,7 @@ pub const TABLES: &[TableSpec] = &[
             column("volume", Real),
         ],
         key: 3,
-        retain: Some(Retain { time: "ts_event", only: Some("instrument_id IN (SELECT id FROM instruments)"), config: "quotes" }),
+        retain: Some(Retain { time: "ts_event", by: By::Instrument, only: None, config: "quotes" }),
     },
     TableSpec {
         name: "trades",
@@ -160,7 +171,7 @@ pub const TABLES: &[TableSpec] = &[
             column("moves", Small),
         ],
         key: 3,
-        retain: Some(Retain { time: "ts_event", only: Some("instrument_id IN (SELECT id FROM instruments)"), config: "trades" }),
+        retain: Some(Retain { time: "ts_event", by: By::Instrument, only: None, config: "trades" }),
     },
     TableSpec {
         name: "quarantine",
@@ -175,7 +186,7 @@ pub const TABLES: &[TableSpec] = &[
             column("payload", Text),
         ],
         key: 1,
-        retain: Some(Retain { time: "received_at", only: None, config: "quarantine" }),
+        retain: Some(Retain { time: "received_at", by: By::Table, only: None, config: "quarantine" }),
     },
     TableSpec {
         name: "violations",
@@ -192,7 +203,7 @@ pub const TABLES: &[TableSpec] = &[
             column("acknowledged", Flag),
         ],
         key: 1,
-        retain: Some(Retain { time: "time", only: None, config: "violations" }),
+        retain: Some(Retain { time: "time", by: By::Table, only: None, config: "violations" }),
     },
     TableSpec {
         name: "coverage",
@@ -228,7 +239,7 @@ pub const TABLES: &[TableSpec] = &[
             column("updated_at", Time),
         ],
         key: 1,
-        retain: Some(Retain { time: "updated_at", only: Some("state NOT IN ('queued', 'running')"), config: "jobs" }),
+        retain: Some(Retain { time: "updated_at", by: By::Table, only: Some("state NOT IN ('queued', 'running')"), config: "jobs" }),
     },
     TableSpec {
         name: "corporate_actions",
@@ -295,7 +306,7 @@ pub const TABLES: &[TableSpec] = &[
         name: "alert_history",
         columns: &[column("alert_id", Whole), column("fired_at", Time), column("value", Real), column("message", Text)],
         key: 2,
-        retain: Some(Retain { time: "fired_at", only: None, config: "alert_history" }),
+        retain: Some(Retain { time: "fired_at", by: By::Table, only: None, config: "alert_history" }),
     },
     TableSpec {
         name: "request_counts",
@@ -321,13 +332,33 @@ impl TableSpec {
         names(&self.columns[..self.key])
     }
 
-    /// Deletes old rows; `before` and `at_most` are how the engine writes its parameters.
+    /// The keys of some old rows; `before` and `at_most` are how the engine writes its parameters.
     #[must_use]
-    pub fn prune_sql(&self, before: &str, at_most: &str) -> Option<String> {
-        let Retain { time, only, .. } = self.retain.as_ref()?;
+    pub fn old_keys_sql(&self, before: &str, at_most: &str) -> Option<String> {
+        let Retain { time, by, only, .. } = self.retain.as_ref()?;
+        let scope = match by {
+            By::Instrument => "instrument_id IN (SELECT id FROM instruments) AND ",
+            By::Table => "",
+        };
+        let only = only.map_or_else(String::new, |only| format!("{only} AND "));
+        Some(format!("SELECT {} FROM {} WHERE {scope}{only}{time} < {before} LIMIT {at_most}", self.key_list(), self.name))
+    }
+
+    /// Deletes some old rows, for an engine that joins laterally: whatever it believes of the table, it looks at the key.
+    #[must_use]
+    pub fn prune_sql(&self, before: &str, at_most: u32) -> Option<String> {
+        let Retain { time, by, only, .. } = self.retain.as_ref()?;
         let (name, key) = (self.name, self.key_list());
         let only = only.map_or_else(String::new, |only| format!("{only} AND "));
-        Some(format!("DELETE FROM {name} WHERE ({key}) IN (SELECT {key} FROM {name} WHERE {only}{time} < {before} LIMIT {at_most})"))
+        let old = match by {
+            By::Instrument => format!(
+                "SELECT k.* FROM instruments i CROSS JOIN LATERAL (SELECT {key} FROM {name} \
+                 WHERE instrument_id = i.id AND {only}{time} < {before} LIMIT {at_most}) AS k LIMIT {at_most}"
+            ),
+            By::Table => self.old_keys_sql(before, &at_most.to_string())?,
+        };
+        let same: Vec<_> = self.columns[..self.key].iter().map(|column| format!("d.{0} = old.{0}", column.name)).collect();
+        Some(format!("WITH old AS MATERIALIZED ({old}) DELETE FROM {name} AS d USING old WHERE {}", same.join(" AND ")))
     }
 
     /// The key's cells of a row.

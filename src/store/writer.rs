@@ -27,6 +27,9 @@ const MEASURED: Duration = Duration::from_secs(10);
 const WAIT: Duration = Duration::from_millis(250);
 /// Batches that may wait: what a full disk lets pile up.
 const QUEUE: usize = 4_096;
+/// How long a commit may take before its rows go to the spool, and what each row adds.
+const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE_OF_ROW: Duration = Duration::from_millis(2);
 /// How long a commit may take once the end was asked for.
 const GRACE: Duration = Duration::from_secs(2);
 /// Between tries after a failed commit.
@@ -39,6 +42,28 @@ pub struct Writer {
     queue: mpsc::Sender<Entry>,
     waiting: Arc<AtomicUsize>,
     dropped: Arc<AtomicU64>,
+    spooled: Arc<AtomicU64>,
+}
+
+/// What a writer left behind when it ended.
+#[derive(Clone, Debug, Default)]
+pub struct Leftover {
+    waiting: Arc<AtomicUsize>,
+    spooled: Arc<AtomicU64>,
+}
+
+impl Leftover {
+    /// Rows that came to no disk: they are lost.
+    #[must_use]
+    pub fn unwritten(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Rows that wait in the spool for the next engine.
+    #[must_use]
+    pub fn spooled(&self) -> u64 {
+        self.spooled.load(Ordering::Relaxed)
+    }
 }
 
 /// What the writer tells of itself.
@@ -72,6 +97,7 @@ struct Work {
     sending: Option<BoxFuture<'static, (Bundle, Outcome)>>,
     waiting: Arc<AtomicUsize>,
     dropped: Arc<AtomicU64>,
+    spooled: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -80,6 +106,7 @@ impl Writer {
         let (queue, entries) = mpsc::channel(QUEUE);
         let waiting = Arc::new(AtomicUsize::new(0));
         let dropped = Arc::new(AtomicU64::new(0));
+        let spooled = Arc::new(AtomicU64::new(0));
         let view = WriterView { store: store.name(), ..WriterView::default() };
         let (waits, drops) = (Arc::clone(&waiting), Arc::clone(&dropped));
         let (again, measured) = (Timestamp::MIN, Timestamp::MIN);
@@ -97,10 +124,17 @@ impl Writer {
             sending: None,
             waiting: waits,
             dropped: drops,
+            spooled: Arc::clone(&spooled),
         };
         let token = tasks.token();
         tasks.spawn("writer", async move { work.run(entries, token).await });
-        Self { queue, waiting, dropped }
+        Self { queue, waiting, dropped, spooled }
+    }
+
+    /// What will be left behind at the end.
+    #[must_use]
+    pub fn leftover(&self) -> Leftover {
+        Leftover { waiting: Arc::clone(&self.waiting), spooled: Arc::clone(&self.spooled) }
     }
 
     /// Hands rows over without waiting: the live path must not stand still for a disk. What finds no room is counted.
@@ -214,6 +248,7 @@ impl Work {
     }
 
     async fn commit_at_once(&mut self, batch: Batch, token: &CancellationToken) -> Result<(), StoreError> {
+        let patience = PATIENCE + PATIENCE_OF_ROW * u32::try_from(batch.len()).unwrap_or(u32::MAX);
         let work = commit(Arc::clone(&self.store), batch);
         let outcome = if self.spool.is_none() {
             work.await
@@ -222,10 +257,13 @@ impl Work {
                 token.cancelled().await;
                 self.clock.sleep(GRACE).await;
             };
+            // What was sent may be written all the same: then it is only confirmed when it comes again.
+            let silence = || StoreError::Away { name: self.store.name(), message: "it takes rows too slowly, or not at all".to_owned() };
             tokio::select! {
                 outcome = work => outcome,
-                // The end does not wait for a server that says nothing: the spool takes the rows.
-                () = end => Outcome { acks: Vec::new(), unfit: Vec::new(), result: Err(StoreError::Closed) },
+                () = end => Outcome { acks: Vec::new(), unfit: Vec::new(), result: Err(silence()) },
+                // Rows that are only in memory are not safe: they do not wait long for a server that says nothing.
+                () = self.clock.sleep(patience) => Outcome { acks: Vec::new(), unfit: Vec::new(), result: Err(silence()) },
             }
         };
         self.settle(outcome)
@@ -340,7 +378,10 @@ impl Work {
         if self.view.error.is_none() {
             tracing::error!(rows, "cannot write: {error}; the rows wait");
         }
-        self.view.error = Some(error.to_string());
+        // That the spool is full is told apart: why it is needed stays.
+        if self.view.error.is_none() || !self.view.spool_full {
+            self.view.error = Some(error.to_string());
+        }
         self.view.attempt += 1;
         self.view.next_try = Some(self.clock.now() + pause);
         self.tell();
@@ -358,6 +399,8 @@ impl Work {
         self.view.dropped = self.dropped.load(Ordering::Relaxed);
         let held = self.spool.as_ref().map(Spool::held).unwrap_or_default();
         (self.view.spooled, self.view.spooled_since) = (held.rows, held.since);
+        self.spooled.store(held.rows, Ordering::Relaxed);
+        self.view.rows.roll(self.clock.now());
         let _ = self.events.try_send(WriterEvent::State(self.view.clone()));
     }
 }

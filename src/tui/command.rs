@@ -23,7 +23,7 @@ const fn row(
 
 /// Every command that works everywhere, in the order help shows them.
 pub const COMMANDS: &[GlobalCommand] = &[
-    row("quit", &["q", "ctrl-c"], "quit", "Quit; asks first while a job runs.", quit),
+    row("quit", &["q", "ctrl-c"], "quit", "Quit; asks first while a job runs or rows are at risk.", quit),
     row("help", &["?"], "help", "Show what each key does.", |_| vec![Effect::Open(Popup::Help)]),
     row("palette", &[":"], "commands", "Find a command by name.", |_| vec![Effect::Open(Popup::Palette)]),
     row("close", &["esc"], "", "Close what is open or clear the filter; never quits.", close),
@@ -60,6 +60,11 @@ pub const COMMANDS: &[GlobalCommand] = &[
 
 fn quit(model: &mut Model) -> Vec<Effect> {
     let working = model.newest.jobs.iter().filter(|job| matches!(job.state, JobState::Queued | JobState::Running)).count();
+    let writer = &model.newest.writer;
+    if writer.error.is_some() && writer.queued > 0 {
+        let question = format!("{} rows wait in memory for a store that takes none: they will be lost. Quit?", writer.queued);
+        return vec![Effect::Open(Popup::Confirm(question, Box::new(Effect::Quit)))];
+    }
     match working {
         0 => vec![Effect::Quit],
         1 => vec![Effect::Open(Popup::Confirm("A job is at work; it goes on at the next start. Quit?".to_owned(), Box::new(Effect::Quit)))],

@@ -26,6 +26,7 @@ mod quality;
 mod registries;
 mod screens;
 mod server;
+mod spool;
 mod store_story;
 mod tables;
 mod terminal;

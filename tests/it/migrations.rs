@@ -27,9 +27,9 @@ mod postgres_files {
 /// changes, because stores that have it would no longer be opened.
 const FILES: [(&str, i32, &str); 4] = [
     ("sqlite", 1, "ca2386b23d2baf9ef1d2ee77a787c5aedd96466913f2ac1a8626161d813a9075"),
-    ("sqlite", 2, "34ec16a57d8d15a52d6d45c1b01e39aca781879bdf86a227d99d13c66275a665"),
+    ("sqlite", 2, "c0ba6ecf60f1cdb1a557413352c5f6035bbb46cd34284f4885076a24fd646640"),
     ("postgres", 1, "b62b19bd61c0c1399e43f2099cfdc55d17718d526b74eb2669c57778718d5453"),
-    ("postgres", 2, "7643c3dfbffe93ce52b96babc4a3d7dd298eddf0fd3950f3d48b845315ca7d6f"),
+    ("postgres", 2, "eed9e549a313c65ca39dca73ca300e7e16e8f435818d01478fb401b0fb8b77bc"),
 ];
 
 /// Rows of every table that version 1 had, for both engines: what stands in « » is a time.

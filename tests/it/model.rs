@@ -7,16 +7,21 @@ use std::time::Duration;
 use openbell::market::InstrumentId;
 use openbell::pane::{Effect, PANES};
 use openbell::request::{BackfillAsk, EngineEvent, Estimate, Reply, Request};
-use openbell::snapshot::{InstrumentView, JobState, JobView, MarketView};
+use openbell::snapshot::{InstrumentView, JobState, JobView, MarketView, WriterView};
 use openbell::tui::{COMMANDS, LAYOUTS, Model, Msg, update};
 
-use crate::screens::{market, model, now, press, tell, text, type_text};
+use crate::screens::{model, now, press, tell, text, type_text};
 
 const LARGE: (u16, u16) = (160, 50);
 
 /// A picture without jobs.
 fn idle() -> MarketView {
     MarketView { jobs: Vec::new(), ..market() }
+}
+
+/// The market of the pictures, on a good day: nothing waits for its disk.
+fn market() -> MarketView {
+    MarketView { writer: Arc::default(), ..crate::screens::market() }
 }
 
 /// The number and name in the frame that has the keys.
@@ -139,6 +144,20 @@ fn a_paused_screen_stands_still_and_counts_what_it_holds() {
     assert!(drawn.contains("606.25") && !drawn.contains("PAUSED") && !drawn.contains("605.5"), "{drawn}");
     show(&mut model, &MarketView { sequence: first.sequence + 8, ..with_price(&first, 0, 607.75) });
     assert!(text(&model).contains("607.75"));
+}
+
+#[test]
+fn quit_asks_while_rows_wait_for_a_store_that_takes_none() {
+    let asks = |queued: usize, error: Option<&str>| {
+        let writer = WriterView { queued, error: error.map(str::to_owned), ..WriterView::default() };
+        let mut model = model(MarketView { jobs: Vec::new(), writer: Arc::new(writer), ..market() }, LARGE);
+        press(&mut model, "q");
+        assert!(model.quit != text(&model).contains("rows wait in memory"));
+        !model.quit
+    };
+    assert!(asks(7, Some("the disk is full")));
+    assert!(!asks(7, None), "they are on their way");
+    assert!(!asks(0, Some("cannot reach it")), "they are in the spool");
 }
 
 #[test]

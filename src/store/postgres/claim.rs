@@ -45,7 +45,8 @@ impl Lock {
 
     /// Where the holder is connected from.
     async fn holder(self, client: &Client) -> Result<Option<String>, tokio_postgres::Error> {
-        let sql = "SELECT coalesce('at ' || host(a.client_addr), 'on the server itself') FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
+        let sql = "SELECT CASE WHEN a.backend_start IS NULL THEN 'where, this user may not see' \
+                   ELSE coalesce('at ' || host(a.client_addr), 'on the server itself') END FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
                    WHERE l.locktype = 'advisory' AND l.classid::bigint = $1 AND l.objid::bigint = $2 AND l.granted \
                      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1";
         let row = client.query_opt(sql, &[&i64::from(OURS), &i64::from(self.0)]).await?;

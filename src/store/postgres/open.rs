@@ -35,11 +35,12 @@ pub(crate) async fn prepare(connector: &Connector, creation: Creation) -> Result
 
 async fn prepare_with(client: &mut Client, name: &str, creation: Creation) -> Result<(), StoreError> {
     let failed = |error| explain("open", name, &error);
-    match known(client, name).await? {
+    let before = known(client, name).await?;
+    if creation != Creation::Always && exists(client, HALF_RESTORED).await.map_err(failed)? {
+        return Err(StoreError::HalfCopied(name.to_owned()));
+    }
+    match before {
         Some(true) => return may_write(client, name, creation).await,
-        None if creation != Creation::Always && exists(client, HALF_RESTORED).await.map_err(failed)? => {
-            return Err(StoreError::HalfCopied(name.to_owned()));
-        }
         None if creation == Creation::Never => return Err(StoreError::Missing(name.to_owned())),
         // Whoever only reads leaves the tables to those who record: their program may be the older one.
         Some(false) if creation == Creation::Never => return Err(older(client, name).await),
@@ -53,6 +54,11 @@ async fn prepare_with(client: &mut Client, name: &str, creation: Creation) -> Re
         Some(false) | None => {}
     }
     let made = embedded::migrations::runner().set_grouped(true).run_async(client).await;
+    if made.is_err() {
+        // Nothing was made: nothing is left that looks as if something had been.
+        let sql = "DO $$ BEGIN IF NOT EXISTS (SELECT FROM refinery_schema_history) THEN DROP TABLE refinery_schema_history; END IF; END $$";
+        let _ = client.batch_execute(sql).await;
+    }
     made.map(drop).map_err(|error| match std::error::Error::source(&error).and_then(|cause| cause.downcast_ref()) {
         Some(cause) => explain("make the tables of", name, cause),
         None => StoreError::Engine { doing: "make the tables of", name: name.to_owned(), message: error.to_string() },

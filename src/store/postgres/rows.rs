@@ -181,10 +181,14 @@ pub(crate) async fn last_key(client: &Client, table: &TableSpec) -> Result<Optio
 }
 
 /// Deletes at most `at_most` rows that are older than `before`.
-pub(crate) async fn prune(client: &Client, table: &TableSpec, before: Timestamp, at_most: u32) -> Result<u64, Failure> {
-    let Some(sql) = table.prune_sql("$1", "$2") else { return Ok(0) };
-    let statement = client.prepare_cached(&sql).await?;
-    Ok(client.execute(&statement, &[&Time(before), &i64::from(at_most)]).await?)
+pub(crate) async fn prune(client: &mut Client, table: &TableSpec, before: Timestamp, at_most: u32) -> Result<u64, Failure> {
+    let Some(sql) = table.prune_sql("$1", at_most) else { return Ok(0) };
+    let transaction = client.transaction().await?;
+    // A server that has not counted the rows yet would read the table whole.
+    transaction.batch_execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off").await?;
+    let pruned = transaction.execute(&sql, &[&Time(before)]).await?;
+    transaction.commit().await?;
+    Ok(pruned)
 }
 
 /// Empties every table.

@@ -86,6 +86,21 @@ impl Postgres {
         })
     }
 
+    /// As [`Postgres::with`], for what only the store that was opened may be told.
+    fn save<T, F>(&self, doing: &'static str, work: F) -> BoxFuture<'_, Result<T, StoreError>>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Client) -> BoxFuture<'c, Result<T, Failure>> + Send + 'static,
+    {
+        let known = Arc::clone(&self.known);
+        self.with(doing, move |client| {
+            Box::pin(async move {
+                known.is_the_same(client).await?;
+                work(client).await
+            })
+        })
+    }
+
     fn question(&self, limit: Duration) -> Question {
         let (pool, streams) = (self.pool.clone(), Arc::clone(&self.streams));
         Question { pool, streams, clock: self.clock.clone(), name: self.name(), limit }
@@ -108,7 +123,7 @@ impl Store for Postgres {
     }
 
     fn instrument(&self, symbol: Symbol) -> BoxFuture<'_, Result<Instrument, StoreError>> {
-        self.with("write", move |client| Box::pin(async move { read::instrument(client, &symbol).await }))
+        self.save("write", move |client| Box::pin(async move { read::instrument(client, &symbol).await }))
     }
 
     fn instruments(&self) -> BoxFuture<'_, Result<Vec<Instrument>, StoreError>> {
@@ -120,7 +135,7 @@ impl Store for Postgres {
     }
 
     fn set_watchlist(&self, instruments: Vec<InstrumentId>) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.with("write", move |client| Box::pin(async move { read::set_watchlist(client, &instruments).await }))
+        self.save("write", move |client| Box::pin(async move { read::set_watchlist(client, &instruments).await }))
     }
 
     fn bars(&self, query: BarQuery) -> BoxStream<'_, Result<Vec<Bar>, StoreError>> {
@@ -148,7 +163,7 @@ impl Store for Postgres {
     }
 
     fn save_job(&self, job: JobRecord) -> BoxFuture<'_, Result<i64, StoreError>> {
-        self.with("write", move |client| {
+        self.save("write", move |client| {
             Box::pin(async move {
                 let transaction = client.transaction().await?;
                 let id = append::save_job(&transaction, &job).await?;
@@ -184,7 +199,7 @@ impl Store for Postgres {
     }
 
     fn prune(&self, table: &'static TableSpec, before: Timestamp, at_most: u32) -> BoxFuture<'_, Result<u64, StoreError>> {
-        self.with("prune", move |client| Box::pin(rows::prune(client, table, before, at_most)))
+        self.save("prune", move |client| Box::pin(rows::prune(client, table, before, at_most)))
     }
 
     fn rows(&self, table: &'static TableSpec, after: Option<Row>) -> BoxStream<'_, Result<Vec<Row>, StoreError>> {

@@ -108,6 +108,10 @@ fn migrate(connection: &mut Connection, name: &str) -> Result<(), StoreError> {
     if schema(connection).map_err(|e| explain("read", name, &e))? == Some(known_schema()) {
         return Ok(());
     }
+    // Nothing was made: nothing is left that looks as if something had been.
+    if schema(connection).is_ok_and(|schema| schema == Some(0)) {
+        let _ = connection.execute_batch("DROP TABLE refinery_schema_history");
+    }
     Err(StoreError::Engine { doing: "make the tables of", name: name.to_owned(), message: error.to_string() })
 }
 

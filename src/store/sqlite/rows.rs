@@ -48,16 +48,32 @@ pub(crate) fn put(connection: &mut Connection, table: &TableSpec, rows: &[Row]) 
 }
 
 pub(crate) fn last_key(connection: &Connection, table: &TableSpec) -> rusqlite::Result<Option<Row>> {
-    let key = table.key_list();
-    let sql = format!("SELECT {key} FROM {} ORDER BY {} DESC LIMIT 1", table.name, key.replace(", ", " DESC, "));
-    let read = |row: &rusqlite::Row<'_>| (0..table.key).map(|column| row.get_ref(column).map(field)).collect();
-    connection.query_row(&sql, [], read).optional()
+    let names = table.key_list();
+    let sql = format!("SELECT {names} FROM {} ORDER BY {} DESC LIMIT 1", table.name, names.replace(", ", " DESC, "));
+    connection.query_row(&sql, [], |row| key(row, table)).optional()
 }
 
-/// Deletes at most `at_most` rows that are older than `before`.
-pub(crate) fn prune(connection: &Connection, table: &TableSpec, before: Timestamp, at_most: u32) -> rusqlite::Result<u64> {
-    let Some(sql) = table.prune_sql("?1", "?2") else { return Ok(0) };
-    connection.prepare_cached(&sql)?.execute([before.as_micros(), i64::from(at_most)]).map(|rows| rows as u64)
+/// Deletes at most `at_most` rows that are older than `before`, each by its whole key.
+pub(crate) fn prune(connection: &mut Connection, table: &TableSpec, before: Timestamp, at_most: u32) -> rusqlite::Result<u64> {
+    let Some(old) = table.old_keys_sql("?1", "?2") else { return Ok(0) };
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let keys: Vec<Row> = {
+        let mut statement = transaction.prepare_cached(&old)?;
+        statement.query_map([before.as_micros(), i64::from(at_most)], |row| key(row, table))?.collect::<rusqlite::Result<_>>()?
+    };
+    {
+        let named: Vec<_> = table.columns[..table.key].iter().map(|column| format!("{} = ?", column.name)).collect();
+        let mut delete = transaction.prepare_cached(&format!("DELETE FROM {} WHERE {}", table.name, named.join(" AND ")))?;
+        for key in &keys {
+            delete.execute(params_from_iter(key))?;
+        }
+    }
+    transaction.commit()?;
+    Ok(keys.len() as u64)
+}
+
+fn key(row: &rusqlite::Row<'_>, table: &TableSpec) -> rusqlite::Result<Row> {
+    (0..table.key).map(|column| row.get_ref(column).map(field)).collect()
 }
 
 /// Empties every table, those that point to others first.

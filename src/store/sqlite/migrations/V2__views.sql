@@ -32,16 +32,20 @@ CROSS JOIN quotes q ON q.instrument_id = i.id
 
 -- `gaps` are the holes that are known and not filled; `validated_pct` is the share of bars with a quality of 0.85 or more.
 CREATE VIEW symbol_status AS
-SELECT i.symbol, i.active, b.interval_s,
+WITH held AS (SELECT instrument_id, interval_s, min(open_time) AS first, max(open_time) AS last, count(*) AS bars, avg(quality >= 0.85) AS validated
+              FROM bars GROUP BY instrument_id, interval_s),
+     holes AS (SELECT instrument_id, interval_s, count(*) AS gaps FROM coverage WHERE state = 'failed' GROUP BY instrument_id, interval_s),
+     known AS (SELECT instrument_id, interval_s FROM held UNION SELECT instrument_id, interval_s FROM holes)
+SELECT i.symbol, i.active, k.interval_s,
        strftime('%Y-%m-%dT%H:%M:%SZ', b.first / 1000000, 'unixepoch') AS first_bar,
        strftime('%Y-%m-%dT%H:%M:%SZ', b.last / 1000000, 'unixepoch') AS last_bar,
-       ifnull(b.bars, 0) AS bars, round(b.validated * 100, 1) AS validated_pct,
-       (SELECT count(*) FROM coverage c WHERE c.instrument_id = i.id AND c.interval_s = b.interval_s AND c.state = 'failed') AS gaps,
+       ifnull(b.bars, 0) AS bars, round(b.validated * 100, 1) AS validated_pct, ifnull(h.gaps, 0) AS gaps,
        (SELECT j.error FROM jobs j WHERE j.symbol = i.symbol AND j.error IS NOT NULL ORDER BY j.updated_at DESC LIMIT 1) AS last_error,
        i.id AS instrument_id
 FROM instruments i
-LEFT JOIN (SELECT instrument_id, interval_s, min(open_time) AS first, max(open_time) AS last, count(*) AS bars, avg(quality >= 0.85) AS validated
-           FROM bars GROUP BY instrument_id, interval_s) b ON b.instrument_id = i.id;
+LEFT JOIN known k ON k.instrument_id = i.id
+LEFT JOIN held b ON b.instrument_id = i.id AND b.interval_s = k.interval_s
+LEFT JOIN holes h ON h.instrument_id = i.id AND h.interval_s = k.interval_s;
 
 -- One flat table of minutes for those who come from one. `id` holds the instrument above 36 bits of the open time in seconds.
 CREATE VIEW stocks AS
