@@ -388,7 +388,8 @@ def config(folder, symbols, port=None):
     coinbase = ["enabled = false"]
     if port:
         coinbase = [f'rest_url = "http://127.0.0.1:{port}"', f'stream_url = "ws://127.0.0.1:{port}"', "requests_per_minute = 600"]
-    lines = ["[provider.yahoo]", "enabled = false", "[provider.coinbase]", *coinbase, "[watchlist]", f"symbols = {json.dumps(symbols)}"]
+    off = ["[provider.yahoo]", "enabled = false", "[provider.kraken]", "enabled = false", "[provider.binance]", "enabled = false"]
+    lines = [*off, "[provider.coinbase]", *coinbase, "[watchlist]", f"symbols = {json.dumps(symbols)}"]
     with open(path, "w") as file:
         file.write("\n".join(lines) + "\n")
     return path

@@ -129,7 +129,7 @@ pub const SOURCES: SectionSpec = SectionSpec {
         KeySpec {
             name: "rank",
             sentence: "Best first: a bar of a better source replaces that of a worse one, never the other way round.",
-            default: "[\"coinbase\", \"yahoo\", \"sim\"]",
+            default: "[\"coinbase\", \"kraken\", \"binance\", \"yahoo\", \"sim\"]",
             kind: KeyKind::TextList,
         },
         KeySpec {

@@ -2,11 +2,13 @@
 
 mod contract;
 pub mod net;
+pub mod binance;
 pub mod coinbase;
+pub mod kraken;
 pub mod sim;
 pub mod yahoo;
 
 pub use contract::{Capabilities, DecodeError, History, HistoryPage, Promise, Protocol, Provider, ProviderError, ProviderSpec, StreamItem};
 
 /// Every provider, in the order lists show them.
-pub const PROVIDERS: &[ProviderSpec] = &[yahoo::SPEC, coinbase::SPEC, sim::SPEC];
+pub const PROVIDERS: &[ProviderSpec] = &[yahoo::SPEC, coinbase::SPEC, kraken::SPEC, binance::SPEC, sim::SPEC];

@@ -233,7 +233,7 @@ fn the_example_file_is_that_of_the_sections_and_holds_every_key() {
 struct Home(TempDir);
 
 /// No source is asked for anything.
-const QUIET: &str = "[provider.yahoo]\nenabled = false\n[provider.coinbase]\nenabled = false\n";
+const QUIET: &str = "[provider.yahoo]\nenabled = false\n[provider.coinbase]\nenabled = false\n[provider.kraken]\nenabled = false\n[provider.binance]\nenabled = false\n";
 
 impl Home {
     fn new(config: &str) -> Self {

@@ -41,6 +41,10 @@ requests_per_minute = 60000
 enabled = false
 [provider.coinbase]
 enabled = false
+[provider.kraken]
+enabled = false
+[provider.binance]
+enabled = false
 [watchlist]
 symbols = ["BTC-USD", "ETH-USD", "SOL-USD"]
 [log]

@@ -1,0 +1,126 @@
+//! Answers of the Binance REST interface in our words. It asks nothing.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::market::{EventKind, Last, MarketEvent, SourceBar, Timestamp, clean};
+use crate::provider::binance::decode::{Fault, Text, amount, positive, quote, time};
+use crate::provider::contract::{HistoryPage, ProviderError};
+
+/// How the words for a symbol that does not exist end.
+pub const UNKNOWN_SYMBOL: &str = "(-1121)";
+
+/// How much of a bad answer is kept.
+const EXCERPT: usize = 300;
+
+/// `[open time, open, high, low, close, volume, close time, quote volume, trades, taker base, taker quote, unused]`:
+/// "Kline/Candlestick data", `rest-api.md`, <https://github.com/binance/binance-spot-api-docs>.
+#[derive(Deserialize)]
+struct Kline<'a>(
+    Option<i64>,
+    #[serde(borrow)] Option<Text<'a>>,
+    #[serde(borrow)] Option<Text<'a>>,
+    #[serde(borrow)] Option<Text<'a>>,
+    #[serde(borrow)] Option<Text<'a>>,
+    #[serde(borrow)] Option<Text<'a>>,
+    IgnoredAny,
+    #[serde(borrow)] Option<Text<'a>>,
+    Option<u64>,
+    IgnoredAny,
+    IgnoredAny,
+    IgnoredAny,
+);
+
+/// "24hr ticker price change statistics", `rest-api.md`, <https://github.com/binance/binance-spot-api-docs>.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Ticker<'a> {
+    #[serde(borrow)]
+    last_price: Option<Text<'a>>,
+    #[serde(borrow)]
+    bid_price: Option<Text<'a>>,
+    #[serde(borrow)]
+    bid_qty: Option<Text<'a>>,
+    #[serde(borrow)]
+    ask_price: Option<Text<'a>>,
+    #[serde(borrow)]
+    ask_qty: Option<Text<'a>>,
+    #[serde(borrow)]
+    open_price: Option<Text<'a>>,
+    #[serde(borrow)]
+    high_price: Option<Text<'a>>,
+    #[serde(borrow)]
+    low_price: Option<Text<'a>>,
+    #[serde(borrow)]
+    volume: Option<Text<'a>>,
+    close_time: Option<i64>,
+}
+
+/// The sealed bars of a page, oldest first. The newest row still forms.
+pub fn klines(body: &[u8], page: &HistoryPage, now: Timestamp) -> Result<Vec<SourceBar>, ProviderError> {
+    let rows: Vec<Kline<'_>> = serde_json::from_slice(body).map_err(|_| malformed("binance klines are not rows of figures", body))?;
+    let sealed = |bar: &SourceBar| bar.open_time + page.interval.duration() <= now;
+    let inside = |bar: &SourceBar| page.from <= bar.open_time && bar.open_time < page.to;
+    let bars = rows.iter().filter_map(|row| bar(row, page)).filter(|bar| inside(bar) && sealed(bar));
+    let mut bars: Vec<SourceBar> = bars.collect();
+    bars.sort_by_key(|bar| bar.open_time);
+    bars.dedup_by_key(|bar| bar.open_time);
+    Ok(bars)
+}
+
+/// A row with a hole in it is no bar.
+fn bar(row: &Kline<'_>, page: &HistoryPage) -> Option<SourceBar> {
+    let Kline(time, open, high, low, close, volume, _, turnover, n_trades, ..) = row;
+    let price = |text: &Option<Text<'_>>| text.as_ref().and_then(Text::number);
+    let (high, low) = (price(high)?, price(low)?);
+    let volume = price(volume);
+    let average = |(volume, turnover): (f64, f64)| (volume > 0.0).then(|| turnover / volume);
+    Some(SourceBar {
+        interval: page.interval,
+        open_time: Timestamp::from_millis((*time)?),
+        open: price(open)?,
+        high,
+        low,
+        close: price(close)?,
+        volume,
+        // Turnover is cut to eight decimals: an average may not leave the bar for that.
+        vwap: volume.zip(price(turnover)).and_then(average).map(|vwap| vwap.max(low).min(high)),
+        n_trades: *n_trades,
+    })
+}
+
+/// A look at one symbol. The figures are of the last 24 hours.
+pub fn look(body: &[u8], spelling: &str, ts_recv: Timestamp) -> Result<Vec<MarketEvent>, ProviderError> {
+    let bad = || malformed("the binance ticker is not as it should be", body);
+    let ticker: Ticker<'_> = serde_json::from_slice(body).map_err(|_| bad())?;
+    let price = ticker.last_price.as_ref().and_then(Text::number).ok_or_else(bad)?;
+    if price <= 0.0 {
+        // A pair whose trading is broken off keeps its name and loses its figures.
+        return Err(ProviderError::NotFound { message: format!("binance has no price of {spelling}: it is not traded") });
+    }
+    let last = Last {
+        price,
+        reference: positive(ticker.open_price.as_ref()),
+        day_open: None,
+        day_high: positive(ticker.high_price.as_ref()),
+        day_low: positive(ticker.low_price.as_ref()),
+        day_volume: amount(ticker.volume.as_ref()),
+    };
+    let event = |ts_event, kind| MarketEvent { symbol: spelling.into(), ts_event, ts_recv, kind };
+    let (bid, ask) = ((ticker.bid_price.as_ref(), ticker.bid_qty.as_ref()), (ticker.ask_price.as_ref(), ticker.ask_qty.as_ref()));
+    // The book has no time of its own, on the socket neither.
+    let quote = quote(bid, ask).map(|quote| event(ts_recv, EventKind::Quote(quote)));
+    Ok([event(time(ticker.close_time, ts_recv), EventKind::Last(last))].into_iter().chain(quote).collect())
+}
+
+/// The source's own words for an error, and its number.
+#[must_use]
+pub fn explain(body: &[u8]) -> Option<String> {
+    let fault: Fault<'_> = serde_json::from_slice(body).ok()?;
+    fault.words()
+}
+
+fn malformed(message: &str, body: &[u8]) -> ProviderError {
+    let start = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]);
+    ProviderError::Malformed { message: message.to_owned(), payload: clean(&start).into_owned() }
+}

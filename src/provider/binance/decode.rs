@@ -1,0 +1,264 @@
+//! Frames of the Binance socket in our words. It opens no socket.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::market::{EventKind, Last, MarketEvent, Moves, Quote, Side, Timestamp, Trade, clean};
+use crate::provider::contract::{DecodeError, StreamItem};
+
+/// What is asked for of each symbol: its trades, the figures of 24 hours, and the best bid and ask.
+pub const STREAMS: [&str; 3] = ["@trade", "@ticker", "@bookTicker"];
+
+/// The types that mean something to us where no stream is named.
+const KINDS: [&str; 3] = ["trade", "24hrTicker", "serverShutdown"];
+
+/// The name of the stream on which a server says goodbye.
+const GOODBYE: &str = "!serverShutdown";
+
+/// Any frame: a message inside the name of its stream, or the answer to a request.
+/// "WebSocket Streams", `web-socket-streams.md`, <https://github.com/binance/binance-spot-api-docs>.
+#[derive(Deserialize)]
+struct Frame<'a> {
+    #[serde(borrow)]
+    stream: Option<Text<'a>>,
+    #[serde(borrow)]
+    data: Option<Message<'a>>,
+    /// Of the request that is answered.
+    id: Option<IgnoredAny>,
+    code: Option<i64>,
+    #[serde(borrow)]
+    msg: Option<Text<'a>>,
+    #[serde(borrow)]
+    error: Option<Fault<'a>>,
+}
+
+/// A message of any of our streams, with the members that are used. Capital and small letters differ:
+/// "Trade Streams", "Individual Symbol Ticker Streams" and "Individual Symbol Book Ticker Streams",
+/// `web-socket-streams.md`, <https://github.com/binance/binance-spot-api-docs>.
+#[derive(Deserialize)]
+struct Message<'a> {
+    /// Missing in a book ticker.
+    #[serde(rename = "e", borrow)]
+    kind: Option<Text<'a>>,
+    #[serde(rename = "s", borrow)]
+    symbol: Option<Text<'a>>,
+    /// When it was sent, in milliseconds.
+    #[serde(rename = "E")]
+    sent: Option<i64>,
+    /// When the trade was made, in milliseconds.
+    #[serde(rename = "T")]
+    traded: Option<i64>,
+    #[serde(rename = "t")]
+    trade_id: Option<u64>,
+    #[serde(rename = "p", borrow)]
+    price: Option<Text<'a>>,
+    #[serde(rename = "q", borrow)]
+    size: Option<Text<'a>>,
+    #[serde(rename = "m")]
+    buyer_is_maker: Option<bool>,
+    #[serde(rename = "c", borrow)]
+    close: Option<Text<'a>>,
+    /// Of 24 hours ago.
+    #[serde(rename = "o", borrow)]
+    open: Option<Text<'a>>,
+    #[serde(rename = "h", borrow)]
+    high: Option<Text<'a>>,
+    #[serde(rename = "l", borrow)]
+    low: Option<Text<'a>>,
+    #[serde(rename = "v", borrow)]
+    volume: Option<Text<'a>>,
+    #[serde(rename = "b", borrow)]
+    bid: Option<Text<'a>>,
+    #[serde(rename = "B", borrow)]
+    bid_size: Option<Text<'a>>,
+    #[serde(rename = "a", borrow)]
+    ask: Option<Text<'a>>,
+    #[serde(rename = "A", borrow)]
+    ask_size: Option<Text<'a>>,
+}
+
+/// A refusal, on the socket and over HTTP: `errors.md`, <https://github.com/binance/binance-spot-api-docs>.
+#[derive(Deserialize)]
+pub struct Fault<'a> {
+    code: Option<i64>,
+    #[serde(borrow)]
+    msg: Option<Text<'a>>,
+}
+
+/// Text that is borrowed from the frame where it has no escapes, inside an `Option` too. Figures are sent as text.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A frame of which only its type can be read.
+#[derive(Deserialize)]
+struct Kind<'a> {
+    #[serde(borrow)]
+    stream: Option<Text<'a>>,
+    #[serde(rename = "e", borrow)]
+    kind: Option<Text<'a>>,
+}
+
+/// Decodes one frame. Unknown streams and types are empty: new ones appear without notice.
+pub fn decode(frame: &[u8], ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
+    let whole: Frame<'_> = match serde_json::from_slice(frame) {
+        Ok(whole) => whole,
+        Err(error) => return unreadable(frame, &error),
+    };
+    let Frame { stream, data, id, code, msg, error } = whole;
+    if let Some(message) = data {
+        return said(&message, stream.as_ref().map_or("", Text::as_str), ts_recv);
+    }
+    // Some servers wrap a refusal, others send it bare.
+    if error.is_some() || code.is_some() {
+        let words = error.unwrap_or(Fault { code, msg }).words();
+        return Ok(vec![StreamItem::Refused(words.unwrap_or_else(|| "no reason given".to_owned()))]);
+    }
+    if id.is_some() {
+        return Ok(vec![StreamItem::Subscribed]);
+    }
+    match serde_json::from_slice::<Message<'_>>(frame) {
+        Ok(message) => said(&message, "", ts_recv),
+        Err(error) => unreadable(frame, &error),
+    }
+}
+
+/// A frame that does not fit is an error, unless it is of a type that may look as it likes.
+fn unreadable(frame: &[u8], error: &serde_json::Error) -> Result<Vec<StreamItem>, DecodeError> {
+    let foreign = |name: &Kind<'_>| match (&name.stream, &name.kind) {
+        (Some(stream), _) => !STREAMS.iter().any(|own| stream.as_str().ends_with(own)),
+        (None, Some(kind)) => !KINDS.contains(&kind.as_str()),
+        (None, None) => false,
+    };
+    match serde_json::from_slice::<Kind<'_>>(frame) {
+        Ok(name) if foreign(&name) => Ok(Vec::new()),
+        _ => Err(DecodeError::new(format!("a binance frame is not the JSON it should be, at column {}", error.column()))),
+    }
+}
+
+fn said(message: &Message<'_>, stream: &str, ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
+    match message.kind.as_ref().map(Text::as_str) {
+        Some("trade") => trade(message, ts_recv),
+        Some("24hrTicker") => ticker(message, ts_recv),
+        Some("serverShutdown") => Ok(vec![goodbye()]),
+        None if stream == GOODBYE => Ok(vec![goodbye()]),
+        // It names neither its type nor its time.
+        None if stream.is_empty() || stream.ends_with("@bookTicker") => book(message, ts_recv),
+        Some(_) | None => Ok(Vec::new()),
+    }
+}
+
+/// The connection ends soon, and comes back by itself.
+fn goodbye() -> StreamItem {
+    StreamItem::Refused("the server announced that it shuts down".to_owned())
+}
+
+fn trade(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
+    let price = number(message.price.as_ref(), "price")?;
+    let size = number(message.size.as_ref(), "size")?;
+    if size < 0.0 {
+        return Err(DecodeError::new("a binance trade has a negative size"));
+    }
+    // Whoever did not wait in the book took.
+    let taker = message.buyer_is_maker.map(|waited| if waited { Side::Sell } else { Side::Buy });
+    let trade = Trade { price, size, trade_id: message.trade_id, taker, moves: Moves::all() };
+    let ts_event = time(message.traded.or(message.sent), ts_recv);
+    Ok(vec![StreamItem::Event(MarketEvent { symbol: symbol(message)?, ts_event, ts_recv, kind: EventKind::Trade(trade) })])
+}
+
+/// The book in it is left alone: the book ticker is newer, and the two do not share a clock.
+fn ticker(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
+    let price = number(message.close.as_ref(), "price")?;
+    let symbol = symbol(message)?;
+    if price <= 0.0 {
+        // Nothing was traded for so long that there is no price.
+        return Ok(Vec::new());
+    }
+    let last = Last {
+        price,
+        reference: positive(message.open.as_ref()),
+        day_open: None,
+        day_high: positive(message.high.as_ref()),
+        day_low: positive(message.low.as_ref()),
+        day_volume: amount(message.volume.as_ref()),
+    };
+    let ts_event = time(message.sent, ts_recv);
+    Ok(vec![StreamItem::Event(MarketEvent { symbol, ts_event, ts_recv, kind: EventKind::Last(last) })])
+}
+
+fn book(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
+    let symbol = symbol(message)?;
+    let (bid, ask) = ((message.bid.as_ref(), message.bid_size.as_ref()), (message.ask.as_ref(), message.ask_size.as_ref()));
+    let quote = quote(bid, ask).map(EventKind::Quote);
+    Ok(quote.map(|kind| StreamItem::Event(MarketEvent { symbol, ts_event: ts_recv, ts_recv, kind })).into_iter().collect())
+}
+
+fn symbol(message: &Message<'_>) -> Result<Arc<str>, DecodeError> {
+    let symbol = message.symbol.as_ref().map(Text::as_str).filter(|symbol| !symbol.is_empty());
+    symbol.map(Arc::from).ok_or_else(|| DecodeError::new("a binance message names no symbol"))
+}
+
+/// The source's time; ours where it sent none.
+#[must_use]
+pub fn time(millis: Option<i64>, ts_recv: Timestamp) -> Timestamp {
+    millis.filter(|millis| *millis > 0).map_or(ts_recv, Timestamp::from_millis)
+}
+
+/// Both sides of the book's top; `None` when neither can be used.
+#[must_use]
+pub fn quote(bid: (Option<&Text<'_>>, Option<&Text<'_>>), ask: (Option<&Text<'_>>, Option<&Text<'_>>)) -> Option<Quote> {
+    let ((bid, bid_size), (ask, ask_size)) = (level(bid), level(ask));
+    (bid.is_some() || ask.is_some()).then_some(Quote { bid, bid_size, ask, ask_size })
+}
+
+/// A side of the book that is empty is sent with zeros; a size that is no number spoils its level.
+fn level((price, size): (Option<&Text<'_>>, Option<&Text<'_>>)) -> (Option<f64>, Option<f64>) {
+    let (price, amount) = (positive(price), amount(size));
+    if price.is_none() || (size.is_some() && amount.is_none()) { (None, None) } else { (price, amount) }
+}
+
+fn number(text: Option<&Text<'_>>, name: &'static str) -> Result<f64, DecodeError> {
+    text.and_then(Text::number).ok_or_else(|| DecodeError::new(format!("a binance message has no {name} that is a number")))
+}
+
+/// A price, where it is one.
+#[must_use]
+pub fn positive(text: Option<&Text<'_>>) -> Option<f64> {
+    text.and_then(Text::number).filter(|number| *number > 0.0)
+}
+
+/// A volume or size, where it is one.
+#[must_use]
+pub fn amount(text: Option<&Text<'_>>) -> Option<f64> {
+    text.and_then(Text::number).filter(|number| *number >= 0.0)
+}
+
+impl Text<'_> {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The figure that it writes, where that is finite.
+    #[must_use]
+    pub fn number(&self) -> Option<f64> {
+        self.0.parse().ok().filter(|number: &f64| number.is_finite())
+    }
+}
+
+impl Fault<'_> {
+    /// The source's words and its number, where it sent either: `Invalid symbol. (-1121)`.
+    #[must_use]
+    pub fn words(&self) -> Option<String> {
+        let said = self.msg.as_ref().map(|msg| clean(msg.as_str())).filter(|msg| !msg.trim().is_empty());
+        match (said, self.code) {
+            (Some(said), Some(code)) => Some(format!("{said} ({code})")),
+            (Some(said), None) => Some(said.into_owned()),
+            (None, Some(code)) => Some(format!("error {code}")),
+            (None, None) => None,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Kraken as a provider: it asks, `body` and `decode` understand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use futures_util::future::BoxFuture;
+
+use crate::config::Section;
+use crate::market::{Interval, MarketEvent, Symbol, Timestamp};
+use crate::provider::contract::{History, HistoryPage, Protocol, Provider, ProviderError};
+use crate::provider::kraken::body;
+use crate::provider::kraken::spec::{pair, spell};
+use crate::provider::kraken::stream::Feed;
+use crate::provider::net::{Call, Net};
+
+/// How many buckets before the one that forms are asked for. The newest 720 are kept, this one among them; the rest is a
+/// margin for the time between the plan and the question.
+const KEPT: u32 = 715;
+
+/// How often a pair is looked at while the socket is down.
+const POLL: Duration = Duration::from_secs(30);
+
+/// A longer wait is told to the caller, who has other things to do.
+const PATIENCE: Duration = Duration::from_secs(60);
+const TRIES: usize = 4;
+
+/// Kraken, ready to be asked.
+pub struct Kraken {
+    net: Net,
+    rest_url: String,
+    stream_url: String,
+}
+
+impl Kraken {
+    #[must_use]
+    pub fn new(section: &Section, net: Net) -> Self {
+        let rest_url = section.text("rest_url").trim_end_matches('/').to_owned();
+        Self { net, rest_url, stream_url: section.text("stream_url").to_owned() }
+    }
+
+    /// Asks until there is an answer, or a reason to stop: a refusal comes with status 200, and the network sees none in it.
+    async fn ask(&self, endpoint: &str, query: Vec<(&'static str, String)>, what: String) -> Result<Vec<u8>, ProviderError> {
+        let call = Call { url: format!("{}/0/public/{endpoint}", self.rest_url), query, headers: Vec::new(), what, explain: body::explain };
+        let mut pace = ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(Duration::from_secs(2))
+            .with_max_delay(Duration::from_secs(20))
+            .with_max_times(TRIES - 1)
+            .build();
+        loop {
+            let body = self.net.http.get(&call).await?;
+            let Some(refused) = body::refusal(&body, &call.what, self.net.clock.now()) else { return Ok(body) };
+            match wait_after(&refused, pace.next()) {
+                Some(pause) => self.net.clock.sleep(pause).await,
+                None => return Err(refused),
+            }
+        }
+    }
+
+    async fn look(&self, spelling: &str) -> Result<Vec<MarketEvent>, ProviderError> {
+        let body = self.ask("Ticker", vec![("pair", pair(spelling))], format!("kraken ticker of {spelling}")).await?;
+        body::look(&body, spelling, self.net.clock.now())
+    }
+
+    async fn history(&self, page: &HistoryPage) -> Result<History, ProviderError> {
+        let minutes = page.interval.seconds() / 60;
+        // Whether the row of that very second is in the answer is not documented.
+        let since = page.from - Duration::from_secs(1);
+        let query = vec![("pair", pair(&page.spelling)), ("interval", minutes.to_string()), ("since", since.as_seconds().to_string())];
+        let body = self.ask("OHLC", query, format!("kraken candles of {}", page.spelling)).await?;
+        Ok(History { bars: body::candles(&body, page, self.net.clock.now())?, adjusted: false })
+    }
+}
+
+impl Provider for Kraken {
+    fn net(&self) -> &Net {
+        &self.net
+    }
+
+    fn spell(&self, symbol: &Symbol) -> Option<String> {
+        spell(symbol)
+    }
+
+    fn stream(&self) -> Option<Arc<dyn Protocol>> {
+        Some(Arc::new(Feed { url: self.stream_url.clone() }))
+    }
+
+    fn look<'a>(&'a self, spelling: &'a str) -> BoxFuture<'a, Result<Vec<MarketEvent>, ProviderError>> {
+        Box::pin(Kraken::look(self, spelling))
+    }
+
+    fn poll_every(&self) -> Option<Duration> {
+        Some(POLL)
+    }
+
+    fn pages(&self, interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+        pages(interval, from, to, now)
+    }
+
+    fn history<'a>(&'a self, page: &'a HistoryPage) -> BoxFuture<'a, Result<History, ProviderError>> {
+        Box::pin(Kraken::history(self, page))
+    }
+}
+
+/// How long to wait before the same is asked again; `None` when it is not.
+fn wait_after(refused: &ProviderError, pause: Option<Duration>) -> Option<Duration> {
+    let asked = if let ProviderError::RateLimited { after } = refused { *after } else { None };
+    let wait = pause?.max(asked.unwrap_or_default());
+    (refused.is_retryable() && wait <= PATIENCE).then_some(wait)
+}
+
+/// The part of `[from, to)` that is within reach, in one page; an interval that is not kept has none.
+#[must_use]
+pub fn pages(interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+    let length = interval.duration();
+    let first = now.floor_to(length, Timestamp::from_seconds(0)) - length * KEPT;
+    let (from, to) = (from.max(first), to.min(now));
+    if interval == Interval::OneWeek || from >= to { Vec::new() } else { vec![(from, to)] }
+}
