@@ -109,7 +109,8 @@ fn refused(host: &str, error: tungstenite::Error, now: Timestamp) -> ProviderErr
         401 => ProviderError::Unauthorized { message },
         403 | 451 => ProviderError::NotEntitled { message },
         404 => ProviderError::NotFound { message },
-        429 => ProviderError::RateLimited { after: retry_after(response.headers(), now) },
+        // 418 is how Binance says that an address is banned for a while.
+        429 | 418 => ProviderError::RateLimited { after: retry_after(response.headers(), now) },
         _ => retryable(message),
     }
 }
