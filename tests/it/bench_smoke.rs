@@ -7,15 +7,17 @@ use cases::{BASELINES, CASES, Case, POSTGRES, Server, Size};
 
 #[test]
 fn every_bench_does_its_work() {
-    let names = CASES.iter().map(|make| does_its_work(make(Size::Small)));
-    are_told_apart(names.collect());
+    let names: Vec<_> = CASES.iter().map(|make| does_its_work(make(Size::Small))).collect();
+    assert!(names.iter().all(|name| !name.starts_with("PostgreSQL")), "{names:?}");
+    are_told_apart(names);
 }
 
 #[test]
 fn every_bench_on_a_server_does_its_work() {
     let Some(server) = Server::shared() else { return };
-    let names = POSTGRES.iter().map(|make| does_its_work(make(Size::Small, &server)));
-    are_told_apart(names.collect());
+    let names: Vec<_> = POSTGRES.iter().map(|make| does_its_work(make(Size::Small, &server))).collect();
+    assert!(names.iter().all(|name| name.starts_with("PostgreSQL")), "{names:?}");
+    are_told_apart(names);
 }
 
 #[test]
