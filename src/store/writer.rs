@@ -147,7 +147,7 @@ impl Writer {
         }
     }
 
-    /// Hands rows over and waits until they are committed.
+    /// Hands rows over and waits until they are on a disk.
     pub async fn append(&self, batch: Batch) -> Result<(), StoreError> {
         let (done, committed) = oneshot::channel();
         self.waiting.fetch_add(batch.len(), Ordering::Relaxed);
@@ -207,7 +207,11 @@ impl Work {
         loop {
             batch.at = self.clock.now();
             match self.keep(&batch, token).await {
-                Ok(()) => return true,
+                Ok(()) => {
+                    self.waiting.fetch_sub(rows, Ordering::Relaxed);
+                    self.tell();
+                    return true;
+                }
                 Err(error) => self.failed(&error, rows, pause),
             }
             if token.is_cancelled() {
@@ -240,10 +244,6 @@ impl Work {
         let Some(spool) = &mut self.spool else { return Ok(()) };
         let pushed = spool.push(batch).await;
         self.view.spool_full = matches!(pushed, Err(StoreError::SpoolFull(_) | StoreError::Full(_)));
-        if pushed.is_ok() {
-            self.done(batch.len());
-        }
-        self.tell();
         pushed
     }
 
@@ -285,7 +285,6 @@ impl Work {
 
     /// What was sent from the spool is let go there once the store has it.
     async fn sent(&mut self, bundle: &Bundle, outcome: Outcome) {
-        self.waiting.fetch_add(bundle.batch.len(), Ordering::Relaxed);
         let mut settled = self.settle(outcome);
         if let (Ok(()), Some(spool)) = (&settled, &mut self.spool) {
             settled = spool.forget(bundle).await;
@@ -295,10 +294,7 @@ impl Work {
                 (self.pause, self.again) = (FIRST_RETRY, self.clock.now());
                 self.view.spool_full = false;
             }
-            Err(error) => {
-                self.done(bundle.batch.len());
-                self.away(&error, 0);
-            }
+            Err(error) => self.away(&error, 0),
         }
         self.tell();
     }
@@ -333,21 +329,13 @@ impl Work {
         }
         for reason in outcome.unfit {
             tracing::error!("a row can never be written, it is left out: {reason}");
-            self.done(1);
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        self.tell();
         outcome.result
-    }
-
-    /// Rows of a batch that was cut and then tried again are counted off twice: never below nothing.
-    fn done(&self, rows: usize) {
-        let _ = self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| Some(waiting.saturating_sub(rows)));
     }
 
     fn committed(&mut self, rows: usize, ack: Ack) {
         self.sequence += 1;
-        self.done(rows);
         let now = self.clock.now();
         if self.view.error.take().is_some() {
             tracing::info!("the store takes rows again");
@@ -371,7 +359,6 @@ impl Work {
         if now.since(self.measured) >= MEASURED {
             self.measure();
         }
-        self.tell();
     }
 
     fn failed(&mut self, error: &StoreError, rows: usize, pause: Duration) {

@@ -22,12 +22,11 @@ use crate::store::postgres::explain::explain;
 use crate::store::postgres::failure::Failure;
 use crate::store::postgres::open::{HALF_RESTORED, known_schema, schema};
 use crate::store::postgres::rows::{fields, select_sql};
+use crate::store::postgres::stream::CHUNK;
 use crate::store::table::{TABLES, TableSpec, VIEWS};
 
 /// Ours beside [`TABLES`].
 const OWN: [&str; 2] = ["about", "refinery_schema_history"];
-/// Rows in one chunk of a stream.
-const CHUNK: usize = 4_096;
 /// A connection string that names nothing: where to go, and with what password, is in the environment of the tool.
 const DATABASE: &str = "--dbname=application_name=openbell";
 

@@ -17,7 +17,7 @@ use crate::store::postgres::explain::explain_pool;
 use crate::store::postgres::failure::Failure;
 
 /// Rows in one chunk.
-const CHUNK: usize = 4_096;
+pub(crate) const CHUNK: usize = 4_096;
 
 /// Whom to ask.
 pub(crate) struct Question {
