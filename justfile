@@ -33,6 +33,10 @@ kills:
 faults:
     OPENBELL_REQUIRE_POSTGRES=1 OPENBELL_FAULTS=10 cargo test --test it faults:: -- --nocapture
 
+# Fuzz the decoders, so many seconds each: all of them, or those that are named.
+fuzz seconds="60" *targets:
+    scripts/fuzz.sh {{seconds}} {{targets}}
+
 # The table of BENCHMARKS.md.
 bench:
     cargo bench --bench table

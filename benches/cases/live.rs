@@ -59,7 +59,7 @@ fn routes() -> Routes {
 /// One event an instrument: it is changed and sent again, so that what is measured is not the making of events.
 fn events() -> Vec<MarketEvent> {
     let event = |number: usize| {
-        let trade = Trade { price: 0.0, size: 10.0, trade_id: None, taker: Some(Side::Buy), moves: Moves::all() };
+        let trade = Trade { price: 0.0, size: 10.0, taker: Some(Side::Buy), ..Trade::default() };
         MarketEvent { symbol: spelling(number).into(), ts_event: in_session(), ts_recv: in_session(), kind: EventKind::Trade(trade) }
     };
     (0..INSTRUMENTS).map(event).collect()
@@ -74,7 +74,7 @@ fn one_second(live: &mut Live, feed: usize, second: usize, events: &mut [MarketE
         event.ts_recv = event.ts_event + Duration::from_millis(40);
         if let EventKind::Trade(trade) = &mut event.kind {
             trade.price = 100.0 + f64::from(u32::try_from(number * 7 % 100).unwrap_or(0)) / 100.0;
-            trade.trade_id = Some((second * (A_SECOND / INSTRUMENTS) + number / INSTRUMENTS) as u64 + 1);
+            trade.trade_id = Some(((second * (A_SECOND / INSTRUMENTS) + number / INSTRUMENTS) as u64 + 1).into());
         }
         let output = live.accept(feed, black_box(event));
         seen += u64::from(output.seen.is_some() && output.hole.is_none());

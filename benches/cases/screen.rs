@@ -51,7 +51,7 @@ fn picture(rows: usize) -> MarketView {
 }
 
 fn trade(number: usize, price: f64, at: Timestamp) -> MarketEvent {
-    let trade = Trade { price, size: 100.0, trade_id: None, taker: None, moves: Moves::all() };
+    let trade = Trade { price, size: 100.0, ..Trade::default() };
     MarketEvent { symbol: format!("R{number:03}").into(), ts_event: at, ts_recv: at, kind: EventKind::Trade(trade) }
 }
 

@@ -8,7 +8,8 @@ use crate::cli::exit::exit_code;
 use crate::cli::output::FormatArg;
 use crate::cli::session::Globals;
 use crate::cli::{
-    backfill, bars, config, db, demo, export, market, monitor, paperwork, providers, quote, records, run, screen, status, symbols,
+    backfill, bars, config, db, demo, export, fundamentals, market, monitor, paperwork, providers, quote, record, records, replay, run,
+    screen, status, symbols,
 };
 use crate::provider::net::install_crypto;
 use crate::request::Table;
@@ -34,8 +35,11 @@ enum Command {
     Backfill(backfill::BackfillArgs),
     Bars(bars::BarsArgs),
     Export(export::ExportArgs),
+    Record(record::RecordingArgs),
+    Replay(replay::ReplayArgs),
     Market(market::MarketArgs),
     Symbols(symbols::SymbolsArgs),
+    Fundamentals(fundamentals::FundamentalsArgs),
     /// What was refused, with the reason and what the source said.
     #[command(after_help = "Example: openbell quarantine AAPL --from 2026-11-01 --format csv")]
     Quarantine(records::RecordArgs),
@@ -48,8 +52,7 @@ enum Command {
     Db(db::Db),
     #[command(subcommand)]
     Config(config::ConfigCommand),
-    /// The sources, and what each can do.
-    Providers(FormatArg),
+    Providers(providers::ProvidersArgs),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -73,14 +76,17 @@ pub fn main() -> ExitCode {
         Some(Command::Backfill(args)) => backfill::run(&globals, &args),
         Some(Command::Bars(args)) => bars::run(&globals, &args),
         Some(Command::Export(args)) => export::run(&globals, &args),
+        Some(Command::Record(args)) => record::run(&globals, &args),
+        Some(Command::Replay(args)) => replay::run(&globals, &args),
         Some(Command::Market(args)) => market::run(&globals, &args),
+        Some(Command::Fundamentals(args)) => fundamentals::run(&globals, &args),
         Some(Command::Symbols(args)) => symbols::run(&globals, &args),
         Some(Command::Quarantine(args)) => records::run(&globals, Table::Quarantine, &args),
         Some(Command::Violations(args)) => records::run(&globals, Table::Violations, &args),
         Some(Command::Status(format)) => status::run(&globals, format),
         Some(Command::Db(what)) => db::run(&globals, &what),
         Some(Command::Config(what)) => config::run(&globals, &what),
-        Some(Command::Providers(format)) => providers::run(&globals, format),
+        Some(Command::Providers(args)) => providers::run(&globals, &args),
         Some(Command::Completions { shell }) => paperwork::completions(shell),
         Some(Command::Man) => paperwork::man(),
     })

@@ -14,7 +14,7 @@ use crate::cli::exit::{Done, Usage};
 use crate::cli::monitor::stop;
 use crate::cli::select::{RangeArgs, interval, symbol};
 use crate::cli::session::{Globals, Session, block_on};
-use crate::engine::{Duty, Engine, EngineHandle, history_route, new_record, open_providers};
+use crate::engine::{Duty, Engine, EngineHandle, Sources, new_record};
 use crate::host::{LogRing, shutdown_signal};
 use crate::market::{Interval, Symbol, Timestamp};
 use crate::request::{BackfillAsk, days_back};
@@ -158,7 +158,7 @@ impl Work<'_> {
 /// One job for each symbol; what cannot be had is told before anything starts.
 fn records(session: &Session, args: &BackfillArgs) -> Result<Vec<JobRecord>> {
     let calendars = session.calendars()?;
-    let providers = open_providers(&session.config, &session.clock);
+    let sources = Sources::open(&session.config, &session.clock);
     let now = session.clock.now();
     let mut records = Vec::new();
     for symbol in &args.symbols {
@@ -168,7 +168,7 @@ fn records(session: &Session, args: &BackfillArgs) -> Result<Vec<JobRecord>> {
             let (from, to) = args.range.resolve(args.interval, Some(symbol), &calendars)?;
             (from.unwrap_or(Timestamp::MIN), to.unwrap_or(now))
         };
-        let (opened, _) = history_route(&providers, symbol, args.interval, args.source.as_deref()).map_err(Usage)?;
+        let (opened, _) = sources.history(symbol, args.interval, args.source.as_deref()).map_err(Usage)?;
         let ask = BackfillAsk { symbols: vec![symbol.clone()], interval: args.interval, from, to, source: args.source.clone() };
         records.push(new_record(&ask, symbol, opened.spec.name, now));
     }

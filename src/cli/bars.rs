@@ -35,7 +35,7 @@ pub(crate) struct BarsArgs {
     format: FormatArg,
 }
 
-const WEEK: Duration = Duration::from_secs(7 * 86_400);
+const MONTH: Duration = Duration::from_secs(31 * 86_400);
 
 /// Prints the bars in the order of the symbols, then by time.
 pub(crate) fn run(globals: &Globals, args: &BarsArgs) -> Result<Done> {
@@ -69,9 +69,9 @@ async fn of_instrument(store: &dyn Store, instrument: &Instrument, args: &BarsAr
     }
     let Some(calendar) = calendars.get(&instrument.venue) else { return Ok(stored) };
     // The longest of the shorter ones is the least work.
-    for shorter in Interval::ALL.into_iter().rev().filter(|shorter| *shorter < args.interval) {
-        // A week more on both sides: a longer bar begins before its range, and days are labels.
-        let bars = load(store, BarQuery { from: from - WEEK, to: to + WEEK, ..query(shorter) }).await?;
+    for shorter in Interval::ALL.into_iter().rev().filter(|shorter| args.interval.is_built_of(*shorter)) {
+        // A month more on both sides: a longer bar begins before its range, and days are labels.
+        let bars = load(store, BarQuery { from: from - MONTH, to: to + MONTH, ..query(shorter) }).await?;
         if !bars.is_empty() {
             let mut built = resample(calendar, &bars, args.interval);
             mark_holes(&mut built, &store.coverage(query(shorter)).await?);

@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use crate::calendar::{Calendar, Calendars, Day, State};
+use crate::cli::compare::{self, CompareArgs};
 use crate::cli::exit::{Done, Usage};
 use crate::cli::output::{FormatArg, RowFormat, Rows};
 use crate::cli::session::{Globals, Session};
@@ -41,6 +42,7 @@ enum What {
         #[command(flatten)]
         format: FormatArg,
     },
+    Compare(CompareArgs),
     /// Exit 0 while a session (pre, regular or post) is open, 1 while none is, 2 when that cannot be told.
     ShouldRun,
 }
@@ -48,7 +50,7 @@ enum What {
 const STATUS: &[&str] = &["venue", "name", "state", "local_time", "next", "next_at", "in", "note"];
 const CALENDAR: &[&str] = &["date", "open", "close", "break_start", "break_end", "early_close"];
 
-/// Answers from the calendars alone: no store, no network.
+/// Answers from the calendars alone: no store, and no network unless a source is compared with them.
 pub(crate) fn run(globals: &Globals, args: &MarketArgs) -> Result<Done> {
     let session = Session::new(globals)?;
     let calendars = session.calendars()?;
@@ -66,6 +68,8 @@ pub(crate) fn run(globals: &Globals, args: &MarketArgs) -> Result<Done> {
             let to = date(to.as_deref(), "--to")?.unwrap_or_else(|| from.plus_days(30));
             days(calendar, from, to, *format)
         }
+        Some(What::Compare(_)) if args.at.is_some() => Err(Usage("compare asks what is so now: it takes no --at".to_owned()).into()),
+        Some(What::Compare(compared)) => compare::run(&session, &chosen(&calendars, args.venue.as_deref())?, compared),
         Some(What::ShouldRun) => Ok(should_run(one(&calendars, args.venue.as_deref())?, now)),
     }
 }

@@ -1,38 +1,166 @@
-//! `openbell providers`: the sources, and what each can do.
+//! `openbell providers`: the sources, what each can do, how it stands; and the smallest real request to one.
 
-use anyhow::Result;
+use std::collections::BTreeMap;
 
-use crate::cli::exit::Done;
+use anyhow::{Result, anyhow};
+use clap::{Args, Subcommand};
+
+use crate::cli::exit::{Done, Usage};
+use crate::cli::health::{notes, standing};
 use crate::cli::output::{FormatArg, Rows};
-use crate::cli::session::{Globals, Session};
-use crate::engine::catalogue;
+use crate::cli::session::{Globals, Session, block_on};
+use crate::engine::{HealthNote, Opened, Sources, catalogue};
 use crate::export::Value;
-use crate::request::SourceKind;
+use crate::market::Timestamp;
+use crate::provider::{Provider, ProviderError};
+use crate::request::{KeyState, ProviderFacts, SourceKind};
+use crate::snapshot::Usage as Spent;
+use crate::store::Creation;
 
-const COLUMNS: &[&str] = &["name", "enabled", "key", "live", "delay", "history", "assets", "sentence"];
+const COLUMNS: &[&str] = &[
+    "name",
+    "enabled",
+    "key",
+    "live",
+    "delay",
+    "history",
+    "assets",
+    "sentence",
+    "more",
+    "requests_per_minute",
+    "requests_per_day",
+    "requests_today",
+    "bytes_today",
+    "health",
+];
 
-/// Prints a row for each source.
-pub(crate) fn run(globals: &Globals, format: FormatArg) -> Result<Done> {
+/// The sources, what each can do, and how it stands.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: openbell providers check coinbase")]
+pub(crate) struct ProvidersArgs {
+    #[command(subcommand)]
+    what: Option<ProvidersCommand>,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+#[derive(Debug, Subcommand)]
+enum ProvidersCommand {
+    /// Make the smallest real request to a source, and say what came back.
+    Check {
+        /// Which source.
+        name: String,
+    },
+}
+
+/// Prints a row for each source, or checks one.
+pub(crate) fn run(globals: &Globals, args: &ProvidersArgs) -> Result<Done> {
     let session = Session::new(globals)?;
+    match &args.what {
+        Some(ProvidersCommand::Check { name }) => block_on(check(&session, name)),
+        None => block_on(list(&session, args.format)),
+    }
+}
+
+async fn list(session: &Session, format: FormatArg) -> Result<Done> {
+    let sources = Sources::open(&session.config, &session.clock);
+    let _ = session.counted(&sources).await;
+    let notes = match session.open_store(Creation::Never).await {
+        Ok(store) => notes(&*store, session.clock.now()).await,
+        Err(_) => BTreeMap::new(),
+    };
     let mut rows = Rows::begin(COLUMNS, format.format)?;
-    for provider in catalogue(&session.config, &session.calendars()?).providers {
-        let joined = |names: Vec<&'static str>| names.join("|");
-        let live = match provider.live {
-            SourceKind::Trades => "trades",
-            SourceKind::Prices => "prices",
-            SourceKind::None => "none",
-        };
-        rows.row(&[
-            provider.name.as_str().into(),
-            Value::Flag(provider.enabled),
-            if provider.needs_key { "needed" } else { "not needed" }.into(),
-            live.into(),
-            provider.delay.to_string().as_str().into(),
-            joined(provider.history.iter().map(|interval| interval.name()).collect()).as_str().into(),
-            joined(provider.asset_classes.iter().map(|class| class.name()).collect()).as_str().into(),
-            provider.sentence.as_str().into(),
-        ])?;
+    for facts in catalogue(&session.config, &session.calendars()?).providers {
+        let opened = sources.find(&facts.name).map(|(_, opened)| opened);
+        rows.row(&row(&facts, opened, &notes, session.clock.now()))?;
     }
     rows.end()?;
     Ok(Done::Yes)
+}
+
+fn row(facts: &ProviderFacts, opened: Option<&Opened>, notes: &BTreeMap<String, HealthNote>, now: Timestamp) -> Vec<Value> {
+    let live = match facts.live {
+        SourceKind::Trades => "trades",
+        SourceKind::Prices => "prices",
+        SourceKind::None => "none",
+    };
+    let usage = opened.map(|opened| opened.provider.net().http.limiter().usage());
+    let of_usage = |figure: fn(&Spent) -> u64| usage.as_ref().map(figure).map_or(Value::Empty, Value::from);
+    vec![
+        facts.name.as_str().into(),
+        Value::Flag(facts.enabled),
+        facts.key.name().into(),
+        live.into(),
+        opened.map_or(facts.delay, |opened| opened.delay).to_string().as_str().into(),
+        facts.history.iter().map(|interval| interval.name()).collect::<Vec<_>>().join("|").as_str().into(),
+        facts.asset_classes.iter().map(|class| class.name()).collect::<Vec<_>>().join("|").as_str().into(),
+        facts.sentence.as_str().into(),
+        opened.map(|opened| more(&*opened.provider)).unwrap_or_default().as_str().into(),
+        of_usage(|usage| u64::from(usage.requests_per_minute)),
+        usage.as_ref().and_then(|usage| usage.requests_per_day).map_or(Value::Empty, Value::from),
+        of_usage(|usage| usage.requests_today),
+        of_usage(|usage| usage.bytes_today),
+        health(facts, opened, notes, now).as_str().into(),
+    ]
+}
+
+/// What it knows beside prices and bars.
+fn more(provider: &dyn Provider) -> String {
+    let abilities = [
+        (provider.directory().is_some(), "directory"),
+        (provider.company().is_some(), "fundamentals"),
+        (provider.actions().is_some(), "actions"),
+        (provider.market_hours().is_some(), "hours"),
+    ];
+    abilities.into_iter().filter_map(|(has, name)| has.then_some(name)).collect::<Vec<_>>().join("|")
+}
+
+fn health(facts: &ProviderFacts, opened: Option<&Opened>, notes: &BTreeMap<String, HealthNote>, now: Timestamp) -> String {
+    if !facts.enabled {
+        return "off".to_owned();
+    }
+    if facts.key == KeyState::Missing {
+        return "no key".to_owned();
+    }
+    let Some(note) = opened.and_then(|opened| notes.get(opened.source.as_str())) else { return "not listened to".to_owned() };
+    standing(note, now)
+}
+
+async fn check(session: &Session, name: &str) -> Result<Done> {
+    let facts = catalogue(&session.config, &session.calendars()?).providers;
+    let Some(facts) = facts.iter().find(|facts| facts.name == name) else {
+        let known: Vec<_> = facts.iter().map(|facts| facts.name.as_str()).collect();
+        return Err(Usage(format!("there is no source '{name}'; there are {}", known.join(", "))).into());
+    };
+    let sources = Sources::open(&session.config, &session.clock);
+    let Some((_, opened)) = sources.find(name) else {
+        let why = if facts.enabled { "has no key: it is never called" } else { "is turned off in the config" };
+        eprintln!("openbell: {name} {why}");
+        return Ok(Done::No);
+    };
+    let counted = session.counted(&sources).await;
+    let began = session.clock.now();
+    let answer = opened.provider.check().await;
+    counted.save(&sources).await;
+    let took = session.clock.now().since(began).as_millis();
+    match answer {
+        Ok(said) => {
+            crate::cli::output::print(&format!("{name} answers in {took} ms: {said}\n"))?;
+            Ok(Done::Yes)
+        }
+        Err(error) => Err(anyhow!("{name}: {error}{}", advice(&error))),
+    }
+}
+
+/// What to do next, where we know it.
+fn advice(error: &ProviderError) -> &'static str {
+    match error {
+        ProviderError::Unauthorized { .. } => "; check the key in the environment or in the config",
+        ProviderError::NotEntitled { .. } => "; the plan of this key, or this network, does not hold it",
+        ProviderError::UsedUp { .. } | ProviderError::RateLimited { .. } => "; it answers again after that",
+        ProviderError::Retryable { .. }
+        | ProviderError::NotFound { .. }
+        | ProviderError::Malformed { .. }
+        | ProviderError::Fatal { .. } => "",
+    }
 }

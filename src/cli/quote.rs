@@ -7,7 +7,7 @@ use crate::cli::exit::{Done, Usage};
 use crate::cli::output::{FormatArg, Rows};
 use crate::cli::select::symbol;
 use crate::cli::session::{Globals, Session, block_on};
-use crate::engine::{Opened, open_providers, route};
+use crate::engine::{Candidate, Need, Opened, Sources};
 use crate::export::Value;
 use crate::market::{Delay, Instrument, InstrumentId, Source, Symbol, Timestamp};
 use crate::snapshot::InstrumentView;
@@ -28,15 +28,16 @@ pub(crate) struct QuoteArgs {
 /// Asks the source of each symbol once.
 pub(crate) fn run(globals: &Globals, args: &QuoteArgs) -> Result<Done> {
     let session = Session::new(globals)?;
-    let providers = open_providers(&session.config, &session.clock);
-    if providers.is_empty() {
+    let sources = Sources::open(&session.config, &session.clock);
+    if sources.opened().is_empty() {
         return Err(Usage("every source is turned off in the config".to_owned()).into());
     }
     block_on(async {
+        let counted = session.counted(&sources).await;
         let mut rows = Rows::begin(COLUMNS, args.format.format)?;
         let mut done = Done::Yes;
         for symbol in &args.symbols {
-            match look(&providers, symbol).await {
+            match look(&sources, symbol).await {
                 Ok(view) => rows.row(&row(&view, session.clock.now()))?,
                 Err(error) => {
                     eprintln!("openbell: {symbol}: {error}");
@@ -45,17 +46,31 @@ pub(crate) fn run(globals: &Globals, args: &QuoteArgs) -> Result<Done> {
             }
         }
         rows.end()?;
+        counted.save(&sources).await;
         Ok(done)
     })
 }
 
-async fn look(providers: &[Opened], symbol: &Symbol) -> Result<InstrumentView> {
-    let Some((number, spelling)) = route(providers, symbol) else { anyhow::bail!("no enabled source has it") };
-    let opened = &providers[number];
-    let events = opened.provider.look(&spelling).await?;
+/// The first of the symbol's sources that tells a price; the others are told of.
+async fn look(sources: &Sources, symbol: &Symbol) -> Result<InstrumentView> {
+    let mut refused = anyhow::anyhow!("no enabled source has it");
+    for Candidate { opened, spelling, .. } in sources.candidates(Need::Live, symbol) {
+        match look_at(&opened, spelling, symbol).await {
+            Ok(view) => return Ok(view),
+            Err(error) => {
+                tracing::debug!("{symbol}: {error:#}");
+                refused = error;
+            }
+        }
+    }
+    Err(refused)
+}
+
+async fn look_at(opened: &Opened, spelling: String, symbol: &Symbol) -> Result<InstrumentView> {
+    let events = opened.provider.look(&[spelling]).await?;
     let mut view = InstrumentView::new(Instrument::listed(InstrumentId(0), symbol.clone()));
     for event in &events {
-        view.fold(event, &opened.source, opened.spec.capabilities.delay);
+        view.fold(event, &opened.source, opened.delay);
     }
     if view.last.is_none() { Err(anyhow::anyhow!("{} told no price", opened.spec.name)) } else { Ok(view) }
 }

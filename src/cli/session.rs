@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use crate::calendar::Calendars;
 use crate::cli::exit::Usage;
 use crate::config::{Config, Facts, RawConfig, SectionSpec, StoreUrl};
-use crate::engine::{Duty, Engine, EngineHandle, Setup, config_sections, open_providers, spool_limit};
+use crate::engine::{Duty, Engine, EngineHandle, Setup, Sources, config_sections, load_counts, open_providers, save_counts, spool_limit};
 use crate::host::{Clock, Folders, LogRing, LogSink, environment, expand_home, is_private, start_log};
 use crate::market::Symbol;
 use crate::pane::PANES;
@@ -109,6 +109,17 @@ impl Session {
         Ok(Spool::open(&self.spool_file(&id), &id, spool_limit(&self.config))?.held().rows)
     }
 
+    /// How often sources were asked, by whoever shares the store; without a store it is counted in this process only.
+    pub(crate) async fn counted(&self, sources: &Sources) -> Counted {
+        let store = self.open_store(Creation::Never).await.ok();
+        if let Some(store) = &store
+            && let Err(error) = load_counts(store, sources.opened(), self.clock.now()).await
+        {
+            eprintln!("openbell: how often sources were asked is not known: {error}");
+        }
+        Counted(store)
+    }
+
     /// Starts the log of this process.
     pub(crate) fn start_log(&self, clock: &Clock) -> Result<(LogRing, LogSink)> {
         start_log(Some(&self.folders.state), self.config.section("log").text("level"), clock.clone())
@@ -143,6 +154,19 @@ impl Session {
         };
         let (engine, handle) = Engine::start(setup).await?;
         Ok((engine, handle, calendars))
+    }
+}
+
+/// Where it is kept how often sources were asked.
+pub(crate) struct Counted(Option<Arc<dyn Store>>);
+
+impl Counted {
+    /// Keeps what this process asked.
+    pub(crate) async fn save(&self, sources: &Sources) {
+        let Some(store) = &self.0 else { return };
+        if let Err(error) = save_counts(&**store, sources.opened()).await {
+            eprintln!("openbell: cannot keep how often sources were asked: {error}");
+        }
     }
 }
 

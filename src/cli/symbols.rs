@@ -3,13 +3,14 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use crate::cli::exit::Done;
+use crate::cli::discover::{self, DiscoverArgs, ImportArgs, SearchArgs};
+use crate::cli::exit::{Done, Usage};
 use crate::cli::output::{FormatArg, Rows};
 use crate::cli::select::symbol;
 use crate::cli::session::{Globals, Session, block_on};
-use crate::engine::{Duty, open_providers, route, watchlist};
+use crate::engine::{Duty, Need, Sources, watchlist};
 use crate::export::Value;
-use crate::market::{Instrument, Symbol};
+use crate::market::{Date, Instrument, Symbol};
 use crate::store::{Creation, Store};
 
 const COLUMNS: &[&str] = &["symbol", "name", "venue", "asset_class", "currency", "active"];
@@ -36,11 +37,31 @@ enum What {
         #[arg(required = true, value_parser = symbol)]
         symbols: Vec<Symbol>,
     },
+    /// Fill the store's instruments from a source's list.
+    Discover(DiscoverArgs),
+    /// Look for instruments by a text; nothing is stored.
+    Search(SearchArgs),
+    /// Put the symbols of a file into the store.
+    Import(ImportArgs),
+    /// Give an instrument another symbol, after a rename; its history stays with it.
+    Rename {
+        #[arg(value_parser = symbol)]
+        old: Symbol,
+        #[arg(value_parser = symbol)]
+        new: Symbol,
+        /// The first day of the new symbol; by default today.
+        #[arg(long, value_name = "DATE")]
+        on: Option<String>,
+    },
 }
 
 /// Changes or prints the list.
 pub(crate) fn run(globals: &Globals, args: &SymbolsArgs) -> Result<Done> {
     let session = Session::new(globals)?;
+    if let What::Search(args) = &args.what {
+        // It needs no store, and makes none.
+        return block_on(discover::search(&session, args));
+    }
     let creation = if matches!(args.what, What::List(_)) { Creation::Never } else { Creation::IfEmpty };
     block_on(async {
         let store = session.open_store(creation).await?;
@@ -48,6 +69,10 @@ pub(crate) fn run(globals: &Globals, args: &SymbolsArgs) -> Result<Done> {
             What::List(format) => list(&*store, *format).await,
             What::Add { symbols } => add(&session, &*store, symbols).await,
             What::Remove { symbols } => remove(&*store, symbols).await,
+            What::Discover(args) => discover::discover(&session, &*store, args).await,
+            What::Search(args) => discover::search(&session, args).await,
+            What::Import(args) => discover::import(&session, &*store, args).await,
+            What::Rename { old, new, on } => rename(&session, &*store, (old, new), on.as_deref()).await,
         }
     })
 }
@@ -65,12 +90,12 @@ async fn list(store: &dyn Store, format: FormatArg) -> Result<Done> {
 }
 
 async fn add(session: &Session, store: &dyn Store, symbols: &[Symbol]) -> Result<Done> {
-    let providers = open_providers(&session.config, &session.clock);
+    let sources = Sources::open(&session.config, &session.clock);
     let mut done = Done::Yes;
     // A new store starts with the list of the config, whoever comes first.
     let mut list = watchlist(store, &session.first_symbols()?, Duty::Record).await?;
     for symbol in symbols {
-        if route(&providers, symbol).is_none() {
+        if sources.candidates(Need::Live, symbol).is_empty() {
             eprintln!("openbell: no enabled source has {symbol}");
             done = Done::No;
             continue;
@@ -97,4 +122,14 @@ async fn remove(store: &dyn Store, symbols: &[Symbol]) -> Result<Done> {
     }
     store.set_watchlist(list.iter().map(|instrument| instrument.id).collect()).await?;
     Ok(done)
+}
+
+async fn rename(session: &Session, store: &dyn Store, (old, new): (&Symbol, &Symbol), on: Option<&str>) -> Result<Done> {
+    let on = match on {
+        Some(text) => text.parse::<Date>().map_err(|error| Usage(format!("--on: {error}")))?.midnight(),
+        None => session.clock.now(),
+    };
+    store.rename(old.clone(), new.clone(), on).await?;
+    eprintln!("openbell: {old} is {new} from now on; its history stays with it");
+    Ok(Done::Yes)
 }

@@ -22,8 +22,10 @@ pub enum KeyKind {
     },
     Choice(&'static [&'static str]),
     TextList,
-    /// Never printed.
-    Secret,
+    /// Names of sources: each is a `[provider.NAME]` of this build.
+    Sources,
+    /// A key to a service, never printed; the variables of the environment that may hold it stand above the file.
+    Secret(&'static [&'static str]),
 }
 
 /// A table of the config file.
@@ -124,13 +126,13 @@ pub const SCREEN: SectionSpec = SectionSpec {
 
 pub const SOURCES: SectionSpec = SectionSpec {
     name: "sources",
-    sentence: "Which source is believed.",
+    sentence: "Which source is believed, and when another one takes over.",
     keys: &[
         KeySpec {
             name: "rank",
             sentence: "Best first: a bar of a better source replaces that of a worse one, never the other way round.",
-            default: "[\"coinbase\", \"kraken\", \"binance\", \"yahoo\", \"sim\"]",
-            kind: KeyKind::TextList,
+            default: "[\"coinbase\", \"kraken\", \"binance\", \"polygon\", \"alpaca:sip\", \"fmp\", \"yahoo\", \"alpaca\", \"finnhub\", \"sim\"]",
+            kind: KeyKind::Sources,
         },
         KeySpec {
             name: "stale_after_s",
@@ -138,8 +140,75 @@ pub const SOURCES: SectionSpec = SectionSpec {
             default: "90",
             kind: KeyKind::Integer { min: 5, max: 86_400 },
         },
+        KeySpec {
+            name: "failover_s",
+            sentence: "Seconds for which a source may fail before the next one of [sources.live] takes over; the first is tried on.",
+            default: "30",
+            kind: KeyKind::Integer { min: 1, max: 86_400 },
+        },
+        KeySpec {
+            name: "silent_s",
+            sentence: "Seconds for which one symbol may stay silent while its market trades before the next source is heard too.",
+            default: "180",
+            kind: KeyKind::Integer { min: 10, max: 86_400 },
+        },
+        KeySpec {
+            name: "at_once",
+            sentence: "How many sources are heard for each symbol: the bars of two are compared and fused in the store.",
+            default: "1",
+            kind: KeyKind::Integer { min: 1, max: 9 },
+        },
+        KeySpec {
+            name: "repair",
+            sentence: "Whether what could not be heard is asked for afterwards, where a source has history.",
+            default: "true",
+            kind: KeyKind::Flag,
+        },
     ],
 };
+
+pub const LIVE: SectionSpec = SectionSpec {
+    name: "sources.live",
+    sentence: "Who is listened to, by the class of what is watched: the first that can, and the next ones when it fails.",
+    keys: &[
+        order("equity", "Sources of shares.", SHARES),
+        order("etf", "Sources of funds that trade like shares.", SHARES),
+        order("index", "Sources of indices.", "[\"polygon\", \"fmp\", \"yahoo\", \"sim\"]"),
+        order("option", "Sources of options.", "[\"polygon\", \"yahoo\"]"),
+        order("fx", "Sources of currencies.", "[\"polygon\", \"fmp\", \"yahoo\", \"finnhub\", \"sim\"]"),
+        order("crypto", "Sources of crypto pairs.", COINS),
+    ],
+};
+
+pub const HISTORY: SectionSpec = SectionSpec {
+    name: "sources.history",
+    sentence: "Who is asked for bars, by class: the first that has the symbol and the interval.",
+    keys: &[
+        order("equity", "Sources of shares.", "[\"polygon\", \"alpaca\", \"fmp\", \"yahoo\", \"sim\"]"),
+        order("etf", "Sources of funds that trade like shares.", "[\"polygon\", \"alpaca\", \"fmp\", \"yahoo\", \"sim\"]"),
+        order("index", "Sources of indices.", "[\"polygon\", \"fmp\", \"yahoo\", \"sim\"]"),
+        order("option", "Sources of options.", "[\"polygon\", \"yahoo\"]"),
+        order("fx", "Sources of currencies.", "[\"polygon\", \"fmp\", \"yahoo\", \"sim\"]"),
+        order("crypto", "Sources of crypto pairs.", COINS),
+    ],
+};
+
+pub const DETAILS: SectionSpec = SectionSpec {
+    name: "sources.details",
+    sentence: "Who is asked for statements, master data, splits, dividends and lists of instruments, by class.",
+    keys: &[
+        order("equity", "Sources of shares.", DETAILED),
+        order("etf", "Sources of funds that trade like shares.", DETAILED),
+        order("index", "Sources of indices.", "[\"polygon\", \"fmp\", \"yahoo\"]"),
+        order("option", "Sources of options.", "[\"polygon\", \"yahoo\"]"),
+        order("fx", "Sources of currencies.", "[\"polygon\", \"finnhub\", \"yahoo\"]"),
+        order("crypto", "Sources of crypto pairs.", COINS),
+    ],
+};
+
+const SHARES: &str = "[\"polygon\", \"alpaca\", \"fmp\", \"finnhub\", \"yahoo\", \"sim\"]";
+const COINS: &str = "[\"coinbase\", \"kraken\", \"binance\", \"polygon\", \"fmp\", \"yahoo\", \"finnhub\", \"sim\"]";
+const DETAILED: &str = "[\"polygon\", \"fmp\", \"finnhub\", \"yahoo\", \"alpaca\"]";
 
 pub const CALENDAR: SectionSpec = SectionSpec {
     name: "calendar",
@@ -166,4 +235,9 @@ pub const LOG: SectionSpec = SectionSpec {
 /// How long rows of a table are kept.
 const fn days(name: &'static str, sentence: &'static str, default: &'static str) -> KeySpec {
     KeySpec { name, sentence, default, kind: KeyKind::Integer { min: 0, max: 36_500 } }
+}
+
+/// The sources of one class, in order.
+const fn order(name: &'static str, sentence: &'static str, default: &'static str) -> KeySpec {
+    KeySpec { name, sentence, default, kind: KeyKind::Sources }
 }

@@ -1,7 +1,6 @@
 //! The configuration as meant: every key has a value.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use secrecy::SecretString;
 
@@ -12,7 +11,6 @@ use crate::config::raw::RawConfig;
 #[derive(Clone, Debug)]
 pub struct Config {
     sections: BTreeMap<String, Section>,
-    pub secrets: Secrets,
 }
 
 /// One table: what is not typed has its default.
@@ -20,11 +18,9 @@ pub struct Config {
 pub struct Section {
     name: String,
     values: BTreeMap<String, toml::Value>,
+    /// Keys to services. Printing one is not possible.
+    secrets: BTreeMap<String, SecretString>,
 }
-
-/// Keys to paid services. Printing one is not possible.
-#[derive(Clone, Default)]
-pub struct Secrets(BTreeMap<String, SecretString>);
 
 /// What the machine says, gathered by the caller.
 #[derive(Debug, Default)]
@@ -38,13 +34,14 @@ pub struct Facts {
 impl Config {
     /// Gives each key of `sections` its value: as typed, or its default.
     pub fn resolve(raw: &RawConfig, sections: &[SectionSpec], facts: &Facts) -> Result<Self, String> {
-        let mut config = Self { sections: BTreeMap::new(), secrets: Secrets::default() };
+        let mut config = Self { sections: BTreeMap::new() };
         for spec in sections {
-            let mut section = Section { name: spec.name.to_owned(), values: BTreeMap::new() };
+            let mut section = Section { name: spec.name.to_owned(), ..Section::default() };
             for key in spec.keys {
                 let typed = raw.values.get(&(spec.name.to_owned(), key.name.to_owned()));
-                if key.kind == KeyKind::Secret {
-                    config.secrets.take(spec.name, typed, facts)?;
+                if let KeyKind::Secret(variables) = key.kind {
+                    let secret = secret(spec.name, key.name, typed, variables, facts)?;
+                    section.secrets.extend(secret.map(|secret| (key.name.to_owned(), secret)));
                     continue;
                 }
                 section.values.insert(key.name.to_owned(), typed.cloned().unwrap_or_else(|| default_value(key.default)));
@@ -97,6 +94,18 @@ impl Section {
         self.value(key).as_integer().and_then(|n| u64::try_from(n).ok()).expect("checked to be a whole number from 0")
     }
 
+    /// A key to a service, where there is one.
+    #[must_use]
+    pub fn secret(&self, key: &str) -> Option<&SecretString> {
+        self.secrets.get(key)
+    }
+
+    /// Whether the section has such a key: some are optional.
+    #[must_use]
+    pub fn declares(&self, key: &str) -> bool {
+        self.values.contains_key(key)
+    }
+
     #[must_use]
     pub fn list(&self, key: &str) -> Vec<String> {
         let items = self.value(key).as_array().expect("checked to be a list");
@@ -104,25 +113,19 @@ impl Section {
     }
 }
 
-impl Secrets {
-    fn take(&mut self, section: &str, typed: Option<&toml::Value>, facts: &Facts) -> Result<(), String> {
-        let Some(key) = typed.and_then(toml::Value::as_str).filter(|key| !key.is_empty()) else { return Ok(()) };
-        if !facts.file_is_private {
-            return Err(format!("[{section}] holds an api_key, but others can read the file: chmod 600 it, or use the environment"));
-        }
-        self.0.insert(section.to_owned(), SecretString::from(key.to_owned()));
-        Ok(())
+/// The environment stands above the file, and a file that others can read holds no key.
+fn secret(
+    section: &str,
+    key: &str,
+    typed: Option<&toml::Value>,
+    variables: &[&str],
+    facts: &Facts,
+) -> Result<Option<SecretString>, String> {
+    let typed = typed.and_then(toml::Value::as_str).filter(|secret| !secret.trim().is_empty());
+    if typed.is_some() && !facts.file_is_private {
+        return Err(format!("[{section}] holds an {key}, but others can read the file: chmod 600 it, or use the environment"));
     }
-
-    /// The key of a section.
-    #[must_use]
-    pub fn get(&self, section: &str) -> Option<&SecretString> {
-        self.0.get(section)
-    }
-}
-
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} secrets", self.0.len())
-    }
+    let told = variables.iter().filter_map(|variable| facts.environment.get(*variable)).find(|secret| !secret.trim().is_empty());
+    // A line's end that came with a copied key is no part of it.
+    Ok(told.map(String::as_str).or(typed).map(|secret| SecretString::from(secret.trim())))
 }

@@ -76,7 +76,7 @@ impl RawConfig {
             ConfigError::at(text, &name.span(), &format!("there is no key '{key}' {place}{near}"))
         })?;
         let plain = plain_value(value.get_ref());
-        check(spec.kind, &plain).map_err(|message| ConfigError::at(text, &value.span(), &format!("{path} {message}")))?;
+        check(spec.kind, &plain, sections).map_err(|message| ConfigError::at(text, &value.span(), &format!("{path} {message}")))?;
         self.values.insert((above.to_owned(), key.to_owned()), plain);
         Ok(())
     }
@@ -108,25 +108,40 @@ fn plain_value(value: &DeValue<'_>) -> toml::Value {
 }
 
 /// Says what a key wants when `value` is not that.
-fn check(kind: KeyKind, value: &toml::Value) -> Result<(), String> {
+fn check(kind: KeyKind, value: &toml::Value, sections: &[SectionSpec]) -> Result<(), String> {
     let right = match kind {
-        KeyKind::Text | KeyKind::Secret => value.is_str(),
+        KeyKind::Text | KeyKind::Secret(_) => value.is_str(),
         KeyKind::Url => value
             .as_str()
             .is_some_and(|url| url.split_once("://").is_some_and(|(scheme, rest)| SCHEMES.contains(&scheme) && !rest.is_empty())),
         KeyKind::Flag => value.is_bool(),
         KeyKind::Integer { min, max } => value.as_integer().is_some_and(|number| (min..=max).contains(&number)),
         KeyKind::Choice(choices) => value.as_str().is_some_and(|choice| choices.contains(&choice)),
-        KeyKind::TextList => value.as_array().is_some_and(|items| items.iter().all(toml::Value::is_str)),
+        KeyKind::TextList | KeyKind::Sources => value.as_array().is_some_and(|items| items.iter().all(toml::Value::is_str)),
     };
+    if right && kind == KeyKind::Sources {
+        return check_sources(value, sections);
+    }
     if right { Ok(()) } else { Err(wanted(kind, value)) }
+}
+
+/// A source is a provider, or one of its feeds: `alpaca:iex`.
+fn check_sources(value: &toml::Value, sections: &[SectionSpec]) -> Result<(), String> {
+    let known = || sections.iter().filter_map(|section| section.name.strip_prefix("provider."));
+    for name in value.as_array().into_iter().flatten().filter_map(toml::Value::as_str) {
+        let provider = name.split(':').next().unwrap_or(name);
+        if !known().any(|known| known == provider) {
+            return Err(format!("names no source with '{name}'{}", nearest(provider, known())));
+        }
+    }
+    Ok(())
 }
 
 const SCHEMES: [&str; 4] = ["http", "https", "ws", "wss"];
 
 fn wanted(kind: KeyKind, value: &toml::Value) -> String {
     match kind {
-        KeyKind::Text | KeyKind::Secret => "must be a text in quotes".to_owned(),
+        KeyKind::Text | KeyKind::Secret(_) => "must be a text in quotes".to_owned(),
         KeyKind::Url => "must be a URL that begins with http, https, ws or wss".to_owned(),
         KeyKind::Flag => "must be true or false".to_owned(),
         KeyKind::Integer { min, max } => format!("must be a whole number from {min} to {max}"),
@@ -135,6 +150,7 @@ fn wanted(kind: KeyKind, value: &toml::Value) -> String {
             format!("must be one of {}{near}", choices.join(", "))
         }
         KeyKind::TextList => "must be a list of texts, such as [\"AAPL\", \"BTC-USD\"]".to_owned(),
+        KeyKind::Sources => "must be a list of sources, such as [\"coinbase\", \"yahoo\"]".to_owned(),
     }
 }
 

@@ -1,10 +1,10 @@
 //! What this build can do, from the lists of its parts.
 
 use crate::calendar::Calendars;
-use crate::config::{Config, SECTIONS, SectionSpec};
+use crate::config::{Config, SECTIONS, Section, SectionSpec};
 use crate::export::FORMATS;
 use crate::provider::PROVIDERS;
-use crate::request::{Catalogue, FormatFacts, ProviderFacts};
+use crate::request::{Catalogue, FormatFacts, KeyState, ProviderFacts};
 
 /// Everything that can be chosen, with what the config turned off.
 #[must_use]
@@ -17,13 +17,21 @@ pub fn catalogue(config: &Config, calendars: &Calendars) -> Catalogue {
         live: spec.capabilities.live,
         delay: spec.capabilities.delay,
         history: spec.capabilities.history.to_vec(),
-        needs_key: spec.capabilities.needs_key,
+        key: key_state(spec, config.section(&format!("provider.{}", spec.name))),
     };
     let format = |spec: &crate::export::FormatSpec| FormatFacts { name: spec.format.name().to_owned(), sentence: spec.sentence.to_owned() };
     Catalogue {
         providers: PROVIDERS.iter().map(provider).collect(),
         formats: FORMATS.iter().map(format).collect(),
         venues: calendars.iter().map(|calendar| calendar.venue().to_owned()).collect(),
+    }
+}
+
+fn key_state(spec: &crate::provider::ProviderSpec, section: &Section) -> KeyState {
+    match (spec.secrets().next(), spec.has_keys(section)) {
+        (None, _) => KeyState::NotNeeded,
+        (Some(_), true) => KeyState::Present,
+        (Some(_), false) => KeyState::Missing,
     }
 }
 

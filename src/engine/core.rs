@@ -10,8 +10,10 @@ use tokio_util::sync::CancellationToken;
 use crate::calendar::Calendars;
 use crate::engine::desk::{Answer, Errand};
 use crate::engine::feeds::Feeds;
+use crate::engine::health::health;
 use crate::engine::jobs::Jobs;
 use crate::engine::notice::turns;
+use crate::engine::repair::Repairs;
 use crate::engine::setup::Duty;
 use crate::engine::ticks::Ticks;
 use crate::host::{Clock, LogRing};
@@ -20,13 +22,15 @@ use crate::pipeline::{Hole, Judged, Live, Output};
 use crate::provider::net::FeedMessage;
 use crate::quality::{Coverage, CoverageState, Severity, Violation, expected};
 use crate::request::{EngineEvent, Request};
-use crate::snapshot::{MarketView, Update, VenueView, venue_view};
+use crate::snapshot::{FeedState, MarketView, Update, VenueView, venue_view};
 use crate::store::{Batch, Store, Writer, WriterEvent};
 
 /// How often the picture is given out, at most.
 const PUBLISH: Duration = Duration::from_millis(100);
 /// How often clocks, the log and waiting jobs are looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often the store is told how the feeds stand, at least.
+const HEALTH_EVERY: Duration = Duration::from_secs(60);
 /// A hole may begin in the middle of a bar.
 const MINUTE: Duration = Duration::from_secs(60);
 /// Messages that are taken before the picture may be given out.
@@ -47,6 +51,9 @@ pub(crate) struct Core {
     /// Whether the desk looks into the store now.
     pub(crate) looking: bool,
     pub(crate) ticks: Ticks,
+    pub(crate) repairs: Repairs,
+    /// The states of the feeds that the store was told, and when.
+    pub(crate) health: (Vec<FeedState>, Timestamp),
     pub(crate) log: LogRing,
     pub(crate) watched: Vec<Instrument>,
     pub(crate) view: MarketView,
@@ -117,7 +124,14 @@ impl Core {
     }
 
     fn event(&mut self, feed: usize, event: MarketEvent) {
-        let Output { seen, judged, quarantined, hole } = self.live.accept(feed, &event);
+        let output = self.live.accept(feed, &event);
+        for further in self.live.accept_further(feed, &event) {
+            self.came_of(feed, event.clone(), further);
+        }
+        self.came_of(feed, event, output);
+    }
+
+    fn came_of(&mut self, feed: usize, event: MarketEvent, Output { seen, judged, quarantined, hole }: Output) {
         let mut batch = Batch::default();
         if let Some(Hole { instrument, from, to }) = hole {
             batch.coverage.push(self.hole(feed, instrument, from, to));
@@ -128,9 +142,11 @@ impl Core {
         }
         if let Some(seen) = seen {
             let opened = self.feeds.opened(feed);
-            let (source, delay) = (opened.source.clone(), opened.spec.capabilities.delay);
+            let (source, delay) = (opened.source.clone(), opened.delay);
             batch.trades = self.ticks.heard(seen.instrument, &source, &event);
-            self.fold(Update::Event { instrument: seen.instrument, event, source, delay });
+            if self.feeds.shows(seen.instrument, feed) {
+                self.fold(Update::Event { instrument: seen.instrument, event, source, delay });
+            }
         }
         self.write(batch);
     }
@@ -141,9 +157,7 @@ impl Core {
         if from == Timestamp::MIN {
             return;
         }
-        let opened = self.feeds.providers();
-        let heard_here =
-            |instrument: &&Instrument| crate::engine::setup::route(&opened, &instrument.symbol).is_some_and(|(number, _)| number == feed);
+        let heard_here = |instrument: &&Instrument| self.feeds.hears(feed, instrument.id);
         // Where nothing is traded nothing was missed.
         let missed = |instrument: &&Instrument| {
             let calendar = self.calendars.get(&instrument.venue);
@@ -151,11 +165,12 @@ impl Core {
         };
         let ids: Vec<_> = self.watched.iter().filter(heard_here).filter(missed).map(|instrument| instrument.id).collect();
         tracing::info!(feed = %self.feeds.source(feed), "nothing was heard from {from} to {to}: kept as a gap");
-        let coverage = ids.into_iter().map(|id| self.hole(feed, id, from, to)).collect();
+        let coverage: Vec<_> = ids.into_iter().map(|id| self.hole(feed, id, from, to)).collect();
         self.write(Batch { coverage, ..Batch::default() });
     }
 
-    fn hole(&self, feed: usize, instrument: InstrumentId, from: Timestamp, to: Timestamp) -> Coverage {
+    fn hole(&mut self, feed: usize, instrument: InstrumentId, from: Timestamp, to: Timestamp) -> Coverage {
+        self.repairs.add(instrument, from, to, self.clock.now());
         let source = self.feeds.source(feed).clone();
         Coverage { instrument, interval: Interval::OneMinute, source, from, to, state: CoverageState::Failed, asked_at: self.clock.now() }
     }
@@ -167,7 +182,9 @@ impl Core {
         }
         match judged.bar {
             Ok(bar) => {
-                self.fold(Update::Sealed(bar.clone()));
+                if self.feeds.shows_source(bar.instrument, &bar.source) {
+                    self.fold(Update::Sealed(bar.clone()));
+                }
                 batch.bars.push(bar);
             }
             Err(refused) => batch.quarantine.push(refused),
@@ -217,8 +234,23 @@ impl Core {
         for view in self.feeds.look(&self.view, now) {
             self.fold(Update::Feed(view));
         }
+        self.feeds.route(&mut self.live, now);
+        let due = self.repairs.due(now);
+        if !due.is_empty() && self.desk.try_send(Errand::Repair(due)).is_err() {
+            tracing::warn!("too much waits for the store: holes that could not be repaired now are kept as such");
+        }
+        self.tell_health(now);
         self.tell_log();
         self.look_into_store();
+    }
+
+    /// Other processes want to know how the feeds stand: told when a state changes, and now and then that we are alive.
+    fn tell_health(&mut self, now: Timestamp) {
+        let states: Vec<_> = self.view.feeds.iter().map(|feed| feed.state).collect();
+        let due = now.since(self.health.1) >= HEALTH_EVERY || (states != self.health.0 && now.since(self.health.1) >= LOOK * 5);
+        if due && self.duty == Duty::Record && self.desk.try_send(Errand::Health(health(&self.view, now))).is_ok() {
+            self.health = (states, now);
+        }
     }
 
     /// A venue's clock changes when it said it would.

@@ -3,21 +3,28 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tokio::sync::mpsc;
 
-use crate::engine::jobs::{BACKFILL, history_route, new_record};
-use crate::engine::setup::{Duty, Opened, route};
+use crate::engine::health::HEALTH;
+use crate::engine::jobs::{BACKFILL, new_record};
+use crate::engine::repair::Stretch;
+use crate::engine::setup::{Duty, Opened};
+use crate::engine::sources::{Need, Sources};
+use crate::engine::usage::save_counts;
 use crate::engine::watch;
 use crate::host::{Clock, Tasks};
-use crate::market::{Instrument, InstrumentId, Interval, Symbol};
-use crate::request::{BackfillAsk, Reply};
+use crate::market::{Instrument, InstrumentId, Interval, Symbol, Timestamp};
+use crate::request::{BackfillAsk, Reply, Report, Stored};
 use crate::snapshot::{InstrumentView, JobState};
-use crate::store::{JobQuery, JobRecord, Store};
+use crate::store::{FundamentalRow, JobQuery, JobRecord, Store};
 
 /// Errands that may wait while the store does not answer.
 const WAITING: usize = 64;
+/// How often it is kept how often sources were asked.
+const COUNT: Duration = Duration::from_secs(10);
 /// How many stored bars a detail shows.
 const DETAIL: usize = 240;
 
@@ -26,11 +33,13 @@ pub(crate) struct Desk {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) duty: Duty,
     pub(crate) clock: Clock,
-    pub(crate) providers: Vec<Opened>,
+    pub(crate) sources: Sources,
     /// What is watched, as the store has it.
     pub(crate) list: Vec<Instrument>,
     /// Whether the last look failed.
     pub(crate) troubled: bool,
+    /// When it was last kept how often sources were asked.
+    pub(crate) counted: Timestamp,
 }
 
 /// What the store is asked.
@@ -41,7 +50,11 @@ pub(crate) enum Errand {
     Add(Symbol),
     Remove(Symbol),
     Backfill(BackfillAsk),
-    /// The newest stored bars of an instrument.
+    /// How the feeds stand, for other processes.
+    Health(String),
+    /// What could not be heard is asked for, where a source has history.
+    Repair(Vec<(InstrumentId, Stretch)>),
+    /// The newest stored bars and reports of an instrument.
     Detail(InstrumentId),
 }
 
@@ -54,6 +67,8 @@ pub(crate) struct Answer {
     pub(crate) jobs: Vec<Ready>,
     /// What is told to the screens; nothing of a look.
     pub(crate) reply: Option<Reply>,
+    /// Whether it ends a look.
+    pub(crate) looked: bool,
 }
 
 /// What is watched from now on.
@@ -72,6 +87,10 @@ pub(crate) struct Ready {
 }
 
 impl Desk {
+    pub(crate) fn new(store: Arc<dyn Store>, duty: Duty, clock: Clock, sources: Sources, list: Vec<Instrument>) -> Self {
+        Self { store, duty, counted: clock.now(), clock, sources, list, troubled: false }
+    }
+
     /// Starts the desk; it ends with its tasks, whatever the store is asked then.
     pub(crate) fn start(mut self, tasks: &Tasks) -> (mpsc::Sender<Errand>, mpsc::Receiver<Answer>) {
         let (errands_in, errands) = mpsc::channel(WAITING);
@@ -93,6 +112,12 @@ impl Desk {
                 Errand::Add(symbol) => or_failed(self.add(&symbol).await),
                 Errand::Remove(symbol) => or_failed(self.remove(&symbol).await),
                 Errand::Backfill(ask) => or_failed(self.backfill(&ask).await),
+                Errand::Health(text) => {
+                    // A store that is away is told of by the looks.
+                    let _ = self.store.set_about(HEALTH, Some(text)).await;
+                    continue;
+                }
+                Errand::Repair(holes) => self.repair(&holes).await,
                 Errand::Detail(id) => or_failed(self.detail(id).await),
             };
             if answers.send(answer).await.is_err() {
@@ -102,7 +127,7 @@ impl Desk {
     }
 
     async fn look(&mut self, at_work: &HashSet<i64>) -> Answer {
-        let mut answer = Answer::default();
+        let mut answer = Answer { looked: true, ..Answer::default() };
         let looked = self.look_into(at_work, &mut answer).await;
         // Each turn is told once, not each second.
         match (std::mem::replace(&mut self.troubled, looked.is_err()), looked) {
@@ -118,7 +143,17 @@ impl Desk {
         if self.duty == Duty::Record {
             answer.list = self.follow().await?;
         }
-        Ok(())
+        self.count().await
+    }
+
+    /// Keeps how often sources were asked, now and then.
+    async fn count(&mut self) -> Result<()> {
+        let now = self.clock.now();
+        if self.duty == Duty::Replay || now.since(self.counted) < COUNT {
+            return Ok(());
+        }
+        self.counted = now;
+        save_counts(&*self.store, self.sources.opened()).await.context("keep how often sources were asked")
     }
 
     /// Jobs that wait in the store, whoever put them there, and those that another engine left unfinished.
@@ -138,7 +173,7 @@ impl Desk {
     fn routed(&self, record: &JobRecord) -> Result<Way, String> {
         let symbol = record.symbol.clone().ok_or("the job names no symbol")?;
         let interval = record.interval.ok_or("the job names no interval")?;
-        let (opened, spelling) = history_route(&self.providers, &symbol, interval, record.source.as_deref())?;
+        let (opened, spelling) = self.sources.history(&symbol, interval, record.source.as_deref())?;
         Ok(Way { symbol, opened, spelling })
     }
 
@@ -168,7 +203,7 @@ impl Desk {
         if self.list.iter().any(|instrument| instrument.symbol == *symbol) {
             bail!("{symbol} is on the list already");
         }
-        if route(&self.providers, symbol).is_none() {
+        if self.sources.candidates(Need::Live, symbol).is_empty() {
             bail!("no enabled source has {symbol}");
         }
         let mut list = self.list.clone();
@@ -220,7 +255,7 @@ impl Desk {
         }
         let mut records = Vec::new();
         for symbol in &ask.symbols {
-            let (opened, _) = history_route(&self.providers, symbol, ask.interval, ask.source.as_deref()).map_err(anyhow::Error::msg)?;
+            let (opened, _) = self.sources.history(symbol, ask.interval, ask.source.as_deref()).map_err(anyhow::Error::msg)?;
             records.push(new_record(ask, symbol, opened.spec.name, self.clock.now()));
         }
         let jobs = records.len();
@@ -234,10 +269,35 @@ impl Desk {
         Ok(answer)
     }
 
+    /// Queues a backfill for each hole. Nobody asked for it, so nobody is told but by the log and the jobs.
+    async fn repair(&self, holes: &[(InstrumentId, Stretch)]) -> Answer {
+        let mut answer = Answer::default();
+        for (id, hole) in holes {
+            let Some(instrument) = self.list.iter().find(|instrument| instrument.id == *id) else { continue };
+            let Ok((opened, _)) = self.sources.history(&instrument.symbol, Interval::OneMinute, None) else { continue };
+            let symbols = vec![instrument.symbol.clone()];
+            let ask = BackfillAsk { symbols, interval: Interval::OneMinute, from: hole.from, to: hole.to, source: None };
+            let mut record = new_record(&ask, &instrument.symbol, opened.spec.name, self.clock.now());
+            match self.store.save_job(record.clone()).await {
+                Ok(id) => record.id = id,
+                Err(error) => {
+                    tracing::warn!(symbol = %instrument.symbol, "cannot queue the repair of a hole: {error}");
+                    continue;
+                }
+            }
+            tracing::info!(symbol = %instrument.symbol, "asking {} for what was missed from {} to {}", opened.spec.name, hole.from, hole.to);
+            if let Ok(way) = self.routed(&record) {
+                answer.jobs.extend(self.ready(record, way).await);
+            }
+        }
+        answer
+    }
+
     async fn detail(&self, id: InstrumentId) -> Result<Answer> {
         let instrument = self.list.iter().find(|instrument| instrument.id == id).context("the instrument left the list")?;
         let bars = watch::newest(&*self.store, instrument, Interval::OneMinute, DETAIL).await?;
-        Ok(Answer::of(Reply::Detail(id, bars)))
+        let rows = self.store.fundamentals(id).await.with_context(|| format!("load the reports of {}", instrument.symbol))?;
+        Ok(Answer::of(Reply::Detail(id, Stored { bars, reports: newest_reports(rows) })))
     }
 }
 
@@ -254,6 +314,52 @@ impl Answer {
     }
 }
 
+/// The newest report of each statement, period and source: the store has the newest first.
+fn newest_reports(rows: Vec<FundamentalRow>) -> Vec<Report> {
+    let mut seen = HashSet::new();
+    let report = |FundamentalRow { source, fundamental, .. }: FundamentalRow| {
+        let is_newest = seen.insert((fundamental.statement, fundamental.period, source.clone()));
+        is_newest.then_some(Report { source, fundamental })
+    };
+    rows.into_iter().filter_map(report).collect()
+}
+
 fn or_failed(done: Result<Answer>) -> Answer {
     done.unwrap_or_else(|error| Answer::of(Reply::Failed(format!("{error:#}"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::{Date, Fundamental, Period, Source, Statement};
+
+    #[test]
+    fn of_each_statement_period_and_source_the_newest_report_is_shown() {
+        let row = |statement, period, year: i32, source: &str| FundamentalRow {
+            instrument: InstrumentId(1),
+            source: Source::new(source),
+            fundamental: Fundamental { statement, period, fiscal_date: Date::new(year, 12, 31).unwrap(), fields: serde_json::Map::new() },
+            asked_at: Timestamp::MIN,
+        };
+        let rows = vec![
+            row(Statement::Income, Period::Annual, 2025, "fmp"),
+            row(Statement::Income, Period::Quarter, 2025, "fmp"),
+            row(Statement::Income, Period::Annual, 2024, "fmp"),
+            row(Statement::Income, Period::Annual, 2024, "alpha_vantage"),
+            row(Statement::CashFlow, Period::Annual, 2023, "fmp"),
+            row(Statement::Income, Period::Quarter, 2023, "fmp"),
+        ];
+        let reports = newest_reports(rows);
+        let short = |Report { source, fundamental: of }: &Report| {
+            (of.statement.name(), of.period.name(), source.to_string(), of.fiscal_date.year())
+        };
+        let found: Vec<_> = reports.iter().map(short).collect();
+        let expected = [
+            ("income", "annual", "fmp".to_owned(), 2025),
+            ("income", "quarter", "fmp".to_owned(), 2025),
+            ("income", "annual", "alpha_vantage".to_owned(), 2024),
+            ("cash-flow", "annual", "fmp".to_owned(), 2023),
+        ];
+        assert_eq!(found, expected);
+    }
 }

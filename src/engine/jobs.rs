@@ -9,10 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::core::Core;
 use crate::engine::desk::Ready;
-use crate::engine::setup::{Opened, route};
 use crate::host::Tasks;
 use crate::job::{Backfill, Bench, Progress, job_view};
-use crate::market::{Interval, Symbol, Timestamp};
+use crate::market::{Symbol, Timestamp};
 use crate::request::{BackfillAsk, EngineEvent};
 use crate::snapshot::{JobState, Update};
 use crate::store::JobRecord;
@@ -78,24 +77,6 @@ pub fn new_record(ask: &BackfillAsk, symbol: &Symbol, source: &str, now: Timesta
         error: None,
         created_at: now,
         updated_at: now,
-    }
-}
-
-/// The provider for a symbol's history: the one that is named, or the first that has the symbol and the interval.
-pub fn history_route(providers: &[Opened], symbol: &Symbol, interval: Interval, named: Option<&str>) -> Result<(Opened, String), String> {
-    let chosen: Vec<Opened> = providers.iter().filter(|opened| named.is_none_or(|name| name == opened.spec.name)).cloned().collect();
-    if let (Some(name), true) = (named, chosen.is_empty()) {
-        return Err(format!("there is no source '{name}', or it is turned off"));
-    }
-    let able: Vec<Opened> = chosen.iter().filter(|opened| opened.spec.capabilities.history.contains(&interval)).cloned().collect();
-    match (route(&able, symbol), route(&chosen, symbol)) {
-        (Some((number, spelling)), _) => Ok((able[number].clone(), spelling)),
-        (None, Some((number, _))) => {
-            let spec = chosen[number].spec;
-            let has: Vec<_> = spec.capabilities.history.iter().map(|interval| interval.name()).collect();
-            Err(format!("{} has no {interval} history of {symbol}, only {}", spec.name, has.join(", ")))
-        }
-        (None, None) => Err(format!("no enabled source has {symbol}")),
     }
 }
 

@@ -10,8 +10,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use crate::calendar::Calendars;
 use crate::engine::core::Core;
 use crate::engine::desk::{Answer, Errand, List};
-use crate::engine::jobs::history_route;
-use crate::engine::setup::{Duty, Opened};
+use crate::engine::setup::Duty;
+use crate::engine::sources::Sources;
 use crate::export::export;
 use crate::job::Planner;
 use crate::market::{Instrument, InstrumentId, Timestamp};
@@ -33,6 +33,7 @@ impl Core {
                 self.feeds.refresh();
                 self.reply(Reply::Done("asking every source".to_owned()));
             }
+            Request::Seen(instruments) => self.feeds.seen(instruments),
             Request::CancelJob(id) => self.reply(self.cancel(id)),
         }
     }
@@ -57,16 +58,16 @@ impl Core {
     }
 
     /// Takes what the desk brings from the store.
-    pub(crate) fn answered(&mut self, Answer { list, jobs, reply }: Answer) {
+    pub(crate) fn answered(&mut self, Answer { list, jobs, reply, looked }: Answer) {
+        self.looking &= !looked;
         if let Some(list) = list {
             self.show_list(list);
         }
         for job in jobs {
             self.start_job(job);
         }
-        match reply {
-            Some(reply) => self.reply(reply),
-            None => self.looking = false,
+        if let Some(reply) = reply {
+            self.reply(reply);
         }
     }
 
@@ -94,11 +95,11 @@ impl Core {
     fn estimate(&mut self, ask: BackfillAsk) {
         let token = self.exports().token().child_token();
         std::mem::replace(&mut self.estimating, token.clone()).cancel();
-        let (store, calendars, providers) = (Arc::clone(&self.store), Arc::clone(&self.calendars), self.feeds.providers());
+        let (store, calendars, sources) = (Arc::clone(&self.store), Arc::clone(&self.calendars), self.feeds.sources().clone());
         let (events, now) = (self.events.clone(), self.clock.now());
         self.exports().spawn("estimate", async move {
             let reply = tokio::select! {
-                estimate = estimate(&ask, &*store, &calendars, &providers, now) => match estimate {
+                estimate = estimate(&ask, &*store, &calendars, &sources, now) => match estimate {
                     Ok(estimate) => Reply::Estimate(estimate),
                     Err(error) => Reply::Failed(format!("{error:#}")),
                 },
@@ -128,13 +129,13 @@ impl Core {
     }
 }
 
-async fn estimate(ask: &BackfillAsk, store: &dyn Store, calendars: &Calendars, providers: &[Opened], now: Timestamp) -> Result<Estimate> {
+async fn estimate(ask: &BackfillAsk, store: &dyn Store, calendars: &Calendars, sources: &Sources, now: Timestamp) -> Result<Estimate> {
     let mut estimate = Estimate { ask: ask.clone(), requests: 0, time: Duration::ZERO, sources: Vec::new(), warning: None };
     // Looked up, not made: half a symbol that is being typed is no instrument.
     let known = store.instruments().await?;
     let mut out_of_reach = 0;
     for symbol in &ask.symbols {
-        let (opened, _) = history_route(providers, symbol, ask.interval, ask.source.as_deref()).map_err(anyhow::Error::msg)?;
+        let (opened, _) = sources.history(symbol, ask.interval, ask.source.as_deref()).map_err(anyhow::Error::msg)?;
         let instrument = known.iter().find(|instrument| instrument.symbol == *symbol).cloned();
         let instrument = instrument.unwrap_or_else(|| Instrument::listed(InstrumentId(0), symbol.clone()));
         let calendar = calendars.get(&instrument.venue).with_context(|| format!("there is no calendar for {}", instrument.venue))?;

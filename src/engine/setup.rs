@@ -4,11 +4,11 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::calendar::Calendars;
-use crate::config::Config;
+use crate::config::{Config, Section};
 use crate::host::{Clock, LogRing};
-use crate::market::{Source, Symbol};
+use crate::market::{Delay, Source, Symbol};
 use crate::pipeline::Ranks;
-use crate::provider::net::{Http, HttpOptions, Net, Sockets};
+use crate::provider::net::{Http, HttpOptions, Limits, Net, Recorder, Redact, Sockets, Taped};
 use crate::provider::{PROVIDERS, Provider, ProviderSpec};
 use crate::store::{Spool, Store};
 
@@ -38,6 +38,8 @@ pub enum Duty {
     Watch,
     /// Do the jobs that wait, and listen to nothing.
     Work,
+    /// Write what a recording says; no source is asked.
+    Replay,
 }
 
 /// A provider that is ready to be asked.
@@ -45,36 +47,69 @@ pub enum Duty {
 pub struct Opened {
     pub spec: &'static ProviderSpec,
     pub provider: Arc<dyn Provider>,
+    /// With its feed, where it has several: `alpaca:iex`.
     pub source: Source,
+    pub delay: Delay,
 }
+
+/// Whom a source's words are given to beside us.
+pub type Keeps<'a> = &'a dyn Fn(&'static ProviderSpec, Redact) -> Recorder;
 
 /// Opens one provider; nothing is sent yet.
 #[must_use]
 pub fn open_provider(spec: &'static ProviderSpec, config: &Config, clock: &Clock) -> Opened {
-    let section = config.section(&format!("provider.{}", spec.name));
-    let user_agent = if spec.keys.iter().any(|key| key.name == "user_agent") { section.text("user_agent").to_owned() } else { own_name() };
-    let per_minute = u32::try_from(section.integer("requests_per_minute")).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
-    let options = HttpOptions { user_agent, requests_per_minute: per_minute };
-    let net = Net { http: Http::new(&options, clock.clone()), sockets: Sockets::network(clock.clone()), clock: clock.clone() };
-    Opened { spec, provider: (spec.open)(section, net), source: Source::new(spec.name) }
+    open_with(spec, config, clock, &|_, _| Recorder::default())
 }
 
-/// Opens every provider that is enabled, the most believed first.
+/// Opens a provider that is answered from a recording.
+#[must_use]
+pub fn open_for_replay(spec: &'static ProviderSpec, config: &Config, clock: &Clock, tape: &Taped) -> Opened {
+    open_with(spec, config, clock, &|_, _| Recorder::from_tape(tape.clone()))
+}
+
+fn open_with(spec: &'static ProviderSpec, config: &Config, clock: &Clock, keeps: Keeps<'_>) -> Opened {
+    let section = config.section(&format!("provider.{}", spec.name));
+    let redact = Redact::new(spec.secrets().filter_map(|key| section.secret(key.name)).cloned().collect());
+    let options = HttpOptions {
+        source: spec.name,
+        user_agent: if section.declares("user_agent") { section.text("user_agent").to_owned() } else { own_name() },
+        limits: limits(section),
+        headers: spec.headers,
+        recorder: keeps(spec, redact.clone()),
+        redact,
+    };
+    let net = Net { http: Http::new(&options, clock.clone()), sockets: Sockets::network(clock.clone()), clock: clock.clone() };
+    let provider = (spec.open)(section, net);
+    let variant = provider.variant();
+    let source = variant.as_ref().map_or_else(|| spec.name.to_owned(), |variant| format!("{}:{}", spec.name, variant.feed));
+    let delay = variant.map_or(spec.capabilities.delay, |variant| variant.delay);
+    Opened { spec, provider, source: Source::new(&source), delay }
+}
+
+/// What a provider allows, by the keys that it has for it; a cap of 0 is none.
+fn limits(section: &Section) -> Limits {
+    let cap = |key: &str| section.declares(key).then(|| section.integer(key)).filter(|cap| *cap > 0);
+    let per_minute = u32::try_from(section.integer("requests_per_minute")).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+    Limits { per_minute, per_day: cap("requests_per_day"), bytes_per_month: cap("megabytes_per_month").map(|cap| cap * 1_000_000) }
+}
+
+/// Opens every provider that is enabled and whose keys are there, the most believed first.
 #[must_use]
 pub fn open_providers(config: &Config, clock: &Clock) -> Vec<Opened> {
-    let enabled = |spec: &&ProviderSpec| config.section(&format!("provider.{}", spec.name)).flag("enabled");
-    let mut opened: Vec<_> = PROVIDERS.iter().filter(enabled).map(|spec| open_provider(spec, config, clock)).collect();
+    open_providers_with(config, clock, &|_, _| Recorder::default())
+}
+
+/// The same, and what they say is kept.
+#[must_use]
+pub fn open_providers_with(config: &Config, clock: &Clock, keeps: Keeps<'_>) -> Vec<Opened> {
+    let able = |spec: &&ProviderSpec| {
+        let section = config.section(&format!("provider.{}", spec.name));
+        section.flag("enabled") && spec.has_keys(section)
+    };
+    let mut opened: Vec<_> = PROVIDERS.iter().filter(able).map(|spec| open_with(spec, config, clock, keeps)).collect();
     let ranks = Ranks::new(config.section("sources").list("rank"));
     opened.sort_by_key(|opened| ranks.of(&opened.source));
     opened
-}
-
-/// The first of the providers that has such a symbol.
-#[must_use]
-pub fn route(providers: &[Opened], symbol: &Symbol) -> Option<(usize, String)> {
-    let class = symbol.listing().asset_class;
-    let serves = |opened: &Opened| opened.spec.capabilities.asset_classes.contains(&class).then(|| opened.provider.spell(symbol)).flatten();
-    providers.iter().enumerate().find_map(|(number, opened)| serves(opened).map(|spelling| (number, spelling)))
 }
 
 /// How many bytes of rows may wait while a store is away.

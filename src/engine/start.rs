@@ -12,13 +12,17 @@ use crate::engine::core::{Core, Inbox};
 use crate::engine::desk::Desk;
 use crate::engine::feeds::{Feeds, Ground};
 use crate::engine::jobs::Jobs;
+use crate::engine::repair::Repairs;
 use crate::engine::retain::Retention;
 use crate::engine::setup::{Duty, Setup};
+use crate::engine::sources::Sources;
 use crate::engine::ticks::Ticks;
+use crate::engine::usage::{load_counts, save_counts};
 use crate::engine::watch as watching;
 use crate::host::Tasks;
 use crate::market::{Instrument, Timestamp};
 use crate::pipeline::Live;
+use crate::provider::net::FeedMessage;
 use crate::request::{EngineEvent, Request};
 use crate::snapshot::{MarketView, Update};
 use crate::store::{Leftover, Store, Writer};
@@ -39,6 +43,7 @@ pub struct Engine {
     core: Tasks,
     writer: Tasks,
     store: Arc<dyn Store>,
+    sources: Sources,
     duty: Duty,
     leftover: Leftover,
 }
@@ -48,24 +53,30 @@ pub struct EngineHandle {
     pub requests: mpsc::Sender<Request>,
     pub view: watch::Receiver<Arc<MarketView>>,
     pub events: mpsc::Receiver<EngineEvent>,
+    /// Where messages of feeds go in: for recordings.
+    pub messages: mpsc::Sender<(usize, FeedMessage)>,
 }
 
 impl Engine {
     /// Starts everything; the answer comes when the first picture is there.
     pub async fn start(setup: Setup) -> Result<(Self, EngineHandle)> {
         let clock = setup.clock.clone();
-        let mut engine = Self::idle(&setup);
+        let sources = Sources::new(setup.providers.clone(), &setup.config);
+        let mut engine = Self::idle(&setup, &sources);
         let (messages_in, messages) = mpsc::channel(MESSAGES);
         let (writer_events, written) = mpsc::channel(MESSAGES);
         let (events_out, events) = mpsc::channel(EVENTS);
         let (requests_in, requests) = mpsc::channel(64);
 
         let mut live = Live::new(Arc::clone(&setup.calendars));
-        let ground = Ground { clock: &clock, calendars: &setup.calendars, tasks: &engine.feeds, messages: &messages_in };
-        let feeds = Feeds::start(&setup.providers, &ground, &mut live);
+        if setup.duty != Duty::Replay {
+            load_counts(&setup.store, sources.opened(), clock.now()).await.context("load how often sources were asked")?;
+        }
+        let ground = Ground { clock: &clock, calendars: &setup.calendars, tasks: &engine.feeds, messages: &messages_in, duty: setup.duty };
+        let mut feeds = Feeds::start(sources.clone(), setup.config.section("sources"), &ground, &mut live);
         let watched = match setup.duty {
             Duty::Work => Vec::new(),
-            Duty::Record | Duty::Watch => watching::watchlist(&*setup.store, &setup.symbols, setup.duty).await?,
+            Duty::Record | Duty::Watch | Duty::Replay => watching::watchlist(&*setup.store, &setup.symbols, setup.duty).await?,
         };
         let view = first_view(&setup, &feeds, &watched).await?;
         for orphan in feeds.subscribe(&watched, &mut live, clock.now()) {
@@ -73,19 +84,12 @@ impl Engine {
         }
         let writer = (setup.duty != Duty::Watch)
             .then(|| Writer::start(Arc::clone(&setup.store), setup.spool, clock.clone(), &engine.writer, writer_events));
-        let mut ticks = Ticks::default();
+        let keeps = matches!(setup.duty, Duty::Record | Duty::Replay);
+        let ticks = if keeps { Ticks::new(setup.config.section("store"), &view) } else { Ticks::default() };
         if setup.duty == Duty::Record {
-            ticks = Ticks::new(setup.config.section("store"), &view);
             Retention::new(Arc::clone(&setup.store), clock.clone(), setup.config.section("store.retain")).start(&engine.jobs);
         }
-        let desk = Desk {
-            store: Arc::clone(&setup.store),
-            duty: setup.duty,
-            clock: clock.clone(),
-            providers: setup.providers,
-            list: watched.clone(),
-            troubled: false,
-        };
+        let desk = Desk::new(Arc::clone(&setup.store), setup.duty, clock.clone(), sources, watched.clone());
         let (desk, answers) = desk.start(&engine.jobs);
         let (views, view_out) = watch::channel(Arc::new(view.clone()));
         engine.leftover = writer.as_ref().map(Writer::leftover).unwrap_or_default();
@@ -101,6 +105,8 @@ impl Engine {
             desk,
             looking: false,
             ticks,
+            health: (Vec::new(), Timestamp::MIN),
+            repairs: Repairs::new(setup.duty == Duty::Record && setup.config.section("sources").flag("repair")),
             log: setup.log,
             watched,
             view,
@@ -114,14 +120,20 @@ impl Engine {
         };
         tracing::info!("watching {} symbols, store {}", core.watched.len(), core.store.name());
         engine.core.spawn("engine", core.run(engine.core.token()));
-        Ok((engine, EngineHandle { requests: requests_in, view: view_out, events }))
+        Ok((engine, EngineHandle { requests: requests_in, view: view_out, events, messages: messages_in }))
     }
 
     /// Nothing runs yet.
-    fn idle(setup: &Setup) -> Self {
+    fn idle(setup: &Setup, sources: &Sources) -> Self {
         let group = || Tasks::new(setup.clock.clone());
-        let (store, leftover) = (Arc::clone(&setup.store), Leftover::default());
-        Self { feeds: group(), jobs: group(), core: group(), writer: group(), store, duty: setup.duty, leftover }
+        let (store, leftover, sources) = (Arc::clone(&setup.store), Leftover::default(), sources.clone());
+        Self { feeds: group(), jobs: group(), core: group(), writer: group(), store, sources, duty: setup.duty, leftover }
+    }
+
+    /// What could not be written so far.
+    #[must_use]
+    pub fn leftover(&self) -> Leftover {
+        self.leftover.clone()
     }
 
     /// Ends feeds, jobs, pipeline and writer, in this order: what was heard is written. The answer is what could not be.
@@ -136,6 +148,11 @@ impl Engine {
             if !tasks.stop(limit).await {
                 tracing::warn!("{name} did not end in {} s", limit.as_secs());
             }
+        }
+        if self.duty != Duty::Replay
+            && let Err(error) = save_counts(&*self.store, self.sources.opened()).await
+        {
+            tracing::warn!("cannot keep how often sources were asked: {error}");
         }
         if self.duty != Duty::Watch
             && let Err(error) = self.store.settle().await
@@ -153,6 +170,6 @@ async fn first_view(setup: &Setup, feeds: &Feeds, watched: &[Instrument]) -> Res
     let rows = stream::iter(watched).map(|instrument| watching::row(&*setup.store, instrument.clone())).buffered(AT_ONCE);
     let rows = rows.try_collect().await.context("load what the store knows")?;
     view.fold(Update::Instruments(rows));
-    feeds.first_views(&setup.clock).into_iter().for_each(|feed| view.fold(Update::Feed(feed)));
+    feeds.first_views().into_iter().for_each(|feed| view.fold(Update::Feed(feed)));
     Ok(view)
 }

@@ -127,7 +127,7 @@ fn newest(row: &InstrumentView) -> Option<Timestamp> {
 
 impl Trades {
     fn take(&mut self, instrument: InstrumentId, source: &Source, event: &MarketEvent, trade: &Trade) {
-        let trade_id = match trade.trade_id {
+        let trade_id = match &trade.trade_id {
             Some(id) => id.to_string(),
             None => self.nameless.entry(instrument).or_default().name(event, trade),
         };
@@ -140,6 +140,8 @@ impl Trades {
             price: trade.price,
             size: trade.size,
             taker: trade.taker,
+            venue: trade.venue.as_deref().map(str::to_owned),
+            conditions: trade.conditions.as_deref().map(str::to_owned),
             moves: trade.moves.bits(),
         });
     }
@@ -180,7 +182,7 @@ mod tests {
     }
 
     fn traded(ts_event: f64, ts_recv: f64, price: f64) -> MarketEvent {
-        let trade = Trade { price, size: 1.0, trade_id: None, taker: None, moves: Moves::all() };
+        let trade = Trade { price, size: 1.0, ..Trade::default() };
         MarketEvent { symbol: "X".into(), ts_event: at(ts_event), ts_recv: at(ts_recv), kind: EventKind::Trade(trade) }
     }
 
@@ -262,7 +264,7 @@ mod tests {
         let mut ticks = Ticks { quotes: None, trades: Some(Trades::default()) };
         let source = Source::new("sim");
         let named = |id: u64| {
-            let trade = Trade { price: 1.0, size: 1.0, trade_id: Some(id), taker: None, moves: Moves::VOLUME };
+            let trade = Trade { price: 1.0, size: 1.0, trade_id: Some(id.into()), moves: Moves::VOLUME, ..Trade::default() };
             MarketEvent { kind: EventKind::Trade(trade), ..traded(0.5, 0.6, 0.0) }
         };
         let handed: Vec<_> = (0..FULL as u64 + 3).map(|id| ticks.heard(ID, &source, &named(id)).len()).filter(|rows| *rows > 0).collect();

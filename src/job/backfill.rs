@@ -9,12 +9,12 @@ use anyhow::{Context, Result, anyhow};
 use crate::calendar::Calendar;
 use crate::job::contract::Bench;
 use crate::job::plan::{Plan, Planner};
-use crate::market::{Bar, BarFlags, Instrument, Origin, Source, Timestamp};
+use crate::market::{Bar, BarFlags, CorporateAction, Instrument, Origin, Source, Timestamp};
 use crate::pipeline::{Judge, Route, source_bar};
-use crate::provider::{History, HistoryPage, Provider};
+use crate::provider::{History, HistoryPage, Provider, ProviderError};
 use crate::quality::{Coverage, CoverageState, expected};
 use crate::snapshot::JobState;
-use crate::store::{Batch, JobRecord};
+use crate::store::{ActionRow, Batch, JobRecord};
 
 /// One instrument's history from one source.
 pub struct Backfill {
@@ -28,6 +28,12 @@ pub struct Backfill {
 
 /// How long a source may take to have a bar that ended: delays, auctions, corrections.
 const SETTLES: Duration = Duration::from_secs(3_600);
+
+/// A wait that is longer than this is the job's, not the request's.
+const LONG: Duration = Duration::from_secs(60);
+
+/// 1900-01-01: nobody asks for what companies did before.
+const FIRST_ACTIONS: Timestamp = Timestamp::from_seconds(-2_208_988_800);
 
 /// Why a job came to its end.
 enum Stop {
@@ -86,18 +92,76 @@ impl Backfill {
         let mut judge = Judge::new(Arc::clone(&calendars));
         for (from, to) in pages {
             let page = HistoryPage { spelling: self.spelling.clone(), interval, from, to };
-            // Only the source is not waited for: what it answered is written.
-            let history = tokio::select! {
-                history = self.provider.history(&page) => history?,
-                () = self.bench.ending.cancelled() => return Ok(Stop::Ending),
-                () = self.bench.token.cancelled() => return Ok(Stop::Cancelled),
+            let history = match self.fetch(&page).await? {
+                Ok(history) => history,
+                Err(stop) => return Ok(stop),
             };
             self.record.done += 1;
             let batch = self.batch(&page, &history, &mut judge, calendar)?;
             self.bench.writer.append(batch).await.context("write the page")?;
             self.bench.tell(&self.record, &format!("up to {to}"));
         }
+        if !interval.is_intraday()
+            && let Some(stop) = self.keep_actions(from).await?
+        {
+            return Ok(stop);
+        }
         Ok(Stop::Done)
+    }
+
+    /// Asks for one page. A source whose limit is reached is asked again when it allows it: only the source is not waited for at the
+    /// end, what it answered is written.
+    async fn fetch(&mut self, page: &HistoryPage) -> Result<Result<History, Stop>> {
+        loop {
+            let asked = tokio::select! {
+                asked = self.provider.history(page) => asked,
+                () = self.bench.ending.cancelled() => return Ok(Err(Stop::Ending)),
+                () = self.bench.token.cancelled() => return Ok(Err(Stop::Cancelled)),
+            };
+            let now = self.bench.clock.now();
+            let error = match asked {
+                Ok(history) => return Ok(Ok(history)),
+                Err(error @ (ProviderError::UsedUp { .. } | ProviderError::RateLimited { .. })) => error,
+                Err(error) => return Err(error.into()),
+            };
+            // Shorter waits were kept already, and did not help.
+            let Some(wait) = error.after(now).filter(|wait| *wait > LONG) else { return Err(error.into()) };
+            tracing::info!(symbol = %self.instrument.symbol, "the backfill waits: {error}");
+            self.bench.tell(&self.record, &format!("waits until {}", now + wait));
+            tokio::select! {
+                () = self.bench.clock.sleep(wait) => {}
+                () = self.bench.ending.cancelled() => return Ok(Err(Stop::Ending)),
+                () = self.bench.token.cancelled() => return Ok(Err(Stop::Cancelled)),
+            }
+        }
+    }
+
+    /// With days come the splits and dividends of the time. Bars are worth having without them.
+    async fn keep_actions(&mut self, from: Timestamp) -> Result<Option<Stop>> {
+        let Some(actions) = self.provider.actions() else { return Ok(None) };
+        let since = from.max(FIRST_ACTIONS).date();
+        let asked = tokio::select! {
+            asked = actions.actions(&self.spelling, since) => asked,
+            () = self.bench.ending.cancelled() => return Ok(Some(Stop::Ending)),
+            () = self.bench.token.cancelled() => return Ok(Some(Stop::Cancelled)),
+        };
+        match asked {
+            Ok(found) => {
+                let batch = Batch { actions: self.action_rows(&found), ..Batch::default() };
+                if !batch.is_empty() {
+                    self.bench.writer.append(batch).await.context("write splits and dividends")?;
+                }
+            }
+            Err(ProviderError::NotFound { .. }) => {}
+            Err(error) => tracing::warn!(symbol = %self.instrument.symbol, "splits and dividends could not be had: {error}"),
+        }
+        Ok(None)
+    }
+
+    fn action_rows(&self, actions: &[CorporateAction]) -> Vec<ActionRow> {
+        let row =
+            |action: &CorporateAction| ActionRow { instrument: self.instrument.id, source: self.source.clone(), action: action.clone() };
+        actions.iter().map(row).collect()
     }
 
     fn batch(&mut self, page: &HistoryPage, history: &History, judge: &mut Judge, calendar: &Calendar) -> Result<Batch> {
@@ -116,6 +180,7 @@ impl Backfill {
                 Err(refused) => batch.quarantine.push(refused),
             }
         }
+        batch.actions = self.action_rows(&history.actions);
         batch.coverage = self.coverage(page, &answered, calendar, now)?;
         self.record.rows += batch.bars.len() as u64;
         self.record.updated_at = now;

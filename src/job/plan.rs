@@ -56,7 +56,7 @@ impl Planner<'_> {
         if interval.is_intraday() {
             return close;
         }
-        let last = if interval == Interval::OneWeek { close.date().previous() } else { open.date() };
+        let last = interval.next_label(open.date()).previous();
         let day = self.calendar.day(last).ok().filter(crate::calendar::Day::is_open).or_else(|| self.calendar.previous_open_day(last).ok());
         day.and_then(|day| day.regular()).map_or(close, |(_, end)| end)
     }
@@ -83,7 +83,7 @@ impl Planner<'_> {
 /// Whether one of the ranges, which are in order and apart, has an instant in common with `[from, to)`.
 fn meets(ranges: &[(Timestamp, Timestamp)], from: Timestamp, to: Timestamp) -> bool {
     let after = ranges.partition_point(|(start, _)| *start < to);
-    after.checked_sub(1).is_some_and(|last| from <= ranges[last].1)
+    after.checked_sub(1).is_some_and(|last| from < ranges[last].1)
 }
 
 /// Ranges in order of their starts, joined where they meet.

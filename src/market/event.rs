@@ -1,5 +1,6 @@
 //! What a source says, in our words.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bitflags::bitflags;
@@ -32,16 +33,53 @@ pub enum EventKind {
     Heartbeat {
         last_trade_id: Option<u64>,
     },
+    /// The source took a trade back, or changed it: the bar that it is in has to be asked again.
+    Correction {
+        trade_id: Option<TradeId>,
+    },
+    /// Trading in the instrument was halted, with the source's reason; `None` says that it goes on.
+    Halt(Option<Arc<str>>),
 }
 
 /// A trade.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trade {
     pub price: f64,
     pub size: f64,
-    pub trade_id: Option<u64>,
+    pub trade_id: Option<TradeId>,
     pub taker: Option<Side>,
     pub moves: Moves,
+    /// Where it was made, in the source's code.
+    #[serde(default)]
+    pub venue: Option<Arc<str>>,
+    /// The source's codes of its conditions, joined by `|`.
+    #[serde(default)]
+    pub conditions: Option<Arc<str>>,
+}
+
+/// How a source tells one trade of an instrument from another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum TradeId {
+    /// Rises by one with each trade: a larger step is a loss.
+    Counted(u64),
+    /// Unique, and no more than that.
+    Named(Arc<str>),
+}
+
+impl From<u64> for TradeId {
+    fn from(id: u64) -> Self {
+        Self::Counted(id)
+    }
+}
+
+impl fmt::Display for TradeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Counted(id) => write!(f, "{id}"),
+            Self::Named(id) => f.write_str(id),
+        }
+    }
 }
 
 /// The side that took the resting order.
@@ -71,6 +109,12 @@ bitflags! {
         const VOLUME = 1;
         const HIGH_LOW = 2;
         const OPEN_CLOSE = 4;
+    }
+}
+
+impl Default for Moves {
+    fn default() -> Self {
+        Self::all()
     }
 }
 

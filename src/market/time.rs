@@ -244,6 +244,12 @@ impl Date {
         self.plus_days(-i64::from(self.0.weekday().num_days_from_monday()))
     }
 
+    /// The first day of this date's month.
+    #[must_use]
+    pub fn first_of_month(self) -> Self {
+        self.plus_days(1 - i64::from(self.0.day()))
+    }
+
     /// 00:00 in Greenwich on this date.
     #[must_use]
     pub fn midnight(self) -> Timestamp {
@@ -284,6 +290,9 @@ impl FromStr for Date {
 }
 
 impl TimeOfDay {
+    /// The start of a day.
+    pub const MIDNIGHT: Self = Self(NaiveTime::MIN);
+
     /// `None` outside 00:00 to 23:59.
     #[must_use]
     pub fn new(hour: u32, minute: u32) -> Option<Self> {

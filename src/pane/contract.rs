@@ -110,6 +110,11 @@ pub trait Pane: Send {
         None
     }
 
+    /// Whose rows are in view, where not all of them are.
+    fn seen(&self, _: &Context<'_>) -> Vec<InstrumentId> {
+        Vec::new()
+    }
+
     /// Whether a text on it changes every second: an age or a countdown below a minute.
     fn ticks(&self, context: &Context<'_>) -> bool;
 }

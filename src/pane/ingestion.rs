@@ -1,59 +1,48 @@
 //! The health of what comes in and what is written: ages and reasons, never a clock that ticks by itself.
 
-use std::time::Duration;
-
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 
 use crate::config::Section;
-use crate::market::{Timestamp, clean};
+use crate::market::{Source, Timestamp, clean};
 use crate::pane::contract::{Action, Context, Effect, Motion, Pane, PaneSpec};
 use crate::pane::cursor::Cursor;
-use crate::pane::detail::Detail;
+use crate::pane::feed::{COLUMNS, cells, spark, tries, why};
 use crate::pane::filter::Filter;
 use crate::pane::segments::{Line, Segment, flow, shows_seconds, whole};
-use crate::snapshot::{FeedState, FeedView, Rate, WriterView};
-use crate::widget::{Align, Cell, Column, Role, Table, Theme, age, bytes, countdown, quantity, sparkline};
+use crate::pane::spent::{counters, dropped};
+use crate::snapshot::{FeedView, WriterView};
+use crate::widget::{Cell, Role, Table, Theme, age, bytes, quantity};
 
 /// The feeds and the writer.
 pub(crate) const SPEC: PaneSpec = PaneSpec {
     name: "ingestion",
-    sentence: "Each feed's health, rate and lag, why one fails and when it is tried again, and the writer; Enter shows the store.",
+    sentence: "Each feed's health, rate and lag, why it fails and when it is tried again, and the writer; Enter opens a feed or the store.",
     keys: &[],
     commands: &[],
     new: open,
 };
 
-const SPARK: usize = 20;
-/// A healthy feed's frames are not timed closer than this: it would say nothing, each second anew.
-const FRESH: Duration = Duration::from_secs(10);
-
-const COLUMNS: &[Column] = &[
-    Column { title: "feed", align: Align::Left, rank: 0, may_shorten: false },
-    Column { title: "state", align: Align::Left, rank: 1, may_shorten: false },
-    Column { title: "since", align: Align::Right, rank: 3, may_shorten: false },
-    Column { title: "frame", align: Align::Right, rank: 2, may_shorten: false },
-    Column { title: "msg/s", align: Align::Right, rank: 4, may_shorten: false },
-    Column { title: "30 s", align: Align::Left, rank: 10, may_shorten: false },
-    Column { title: "lag", align: Align::Right, rank: 5, may_shorten: false },
-    Column { title: "delay", align: Align::Left, rank: 8, may_shorten: false },
-    Column { title: "errors", align: Align::Right, rank: 6, may_shorten: false },
-    Column { title: "reconnects", align: Align::Right, rank: 9, may_shorten: false },
-    Column { title: "symbols", align: Align::Right, rank: 7, may_shorten: false },
-];
-
 #[derive(Debug, Default)]
 struct Ingestion {
     filter: Filter,
     cursor: Cursor,
-    store: Detail,
+    opened: Opened,
 }
 
-/// A row of the pane: a feed in its columns, or text across them.
+/// What Enter shows in full.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Opened {
+    #[default]
+    Nothing,
+    Feed(Source),
+    Store,
+}
+
+/// A row of the pane: a feed in its columns, or text across them, which may belong to a feed.
 enum Row {
-    Feed(Vec<Cell>),
-    Text(Line),
+    Feed(Source, Vec<Cell>),
+    Text(Option<Source>, Line),
 }
 
 fn open(_: &Section) -> Box<dyn Pane> {
@@ -74,7 +63,7 @@ impl Pane for Ingestion {
         match action {
             Action::Move(motion) => self.go(motion, context),
             Action::Filter(text) => self.filter = Filter::new(text),
-            Action::Open => self.store.toggle(),
+            Action::Open => self.open(context),
             Action::Command(_) | Action::Event(_) => {}
         }
         Vec::new()
@@ -94,7 +83,7 @@ impl Pane for Ingestion {
         }
         .render(area, buf);
         for (row, line) in shown.iter().zip(area.rows().skip(1)) {
-            if let Row::Text(text) = row {
+            if let Row::Text(_, text) = row {
                 text.draw(line, buf);
             }
         }
@@ -118,19 +107,39 @@ impl Ingestion {
         self.cursor.go(motion, len, usize::from(height.saturating_sub(1)));
     }
 
+    /// Opens what is under the cursor, or closes it; one thing is open at a time.
+    fn open(&mut self, context: &Context<'_>) {
+        let (width, height) = (usize::from(context.size.0), usize::from(context.size.1.saturating_sub(1)));
+        let before = self.rows(width, context);
+        let at = self.cursor.at().min(before.len().saturating_sub(1));
+        let of = before.get(at).and_then(Row::of).cloned();
+        let wanted = of.clone().map_or(Opened::Store, Opened::Feed);
+        self.opened = if self.opened == wanted { Opened::Nothing } else { wanted };
+        // Rows may have come or gone above: the cursor stays where it was pressed, and what opened below it is in sight.
+        let after = self.rows(width, context);
+        let ahead = if of.is_some() { 0 } else { at - first(&before, None) };
+        self.cursor.set(after.iter().rposition(|row| row.of() == of.as_ref()).unwrap_or(0), after.len(), height);
+        self.cursor.set(first(&after, of.as_ref()) + ahead, after.len(), height);
+    }
+
     fn rows(&self, width: usize, context: &Context<'_>) -> Vec<Row> {
         let dim = context.theme.style(Role::Dim);
         let mut rows = Vec::new();
         for feed in context.view.feeds.iter().filter(|feed| self.shows(feed)) {
-            rows.push(Row::Feed(feed_cells(feed, context)));
-            rows.extend(texts(why(feed, context), width));
+            let of = Some(&feed.source);
+            rows.push(Row::Feed(feed.source.clone(), cells(feed, context)));
+            rows.extend(texts(of, why(feed, context), width));
+            rows.extend(texts(of, dropped(feed, context.theme), width));
+            if matches!(&self.opened, Opened::Feed(source) if *source == feed.source) {
+                rows.extend(texts(of, counters(feed, context), width));
+            }
         }
         if rows.is_empty() {
             let text = self.filter.nothing("no feed runs yet: a adds a symbol, and the feed that has it starts");
-            rows.extend(texts(Segment::words(&text, dim), width));
+            rows.extend(texts(None, Segment::words(&text, dim), width));
         }
-        rows.push(Row::Text(Line::default()));
-        rows.extend(self.writer(context).into_iter().flat_map(|segments| texts(segments, width)));
+        rows.push(Row::Text(None, Line::default()));
+        rows.extend(self.writer(context).into_iter().flat_map(|segments| texts(None, segments, width)));
         rows
     }
 
@@ -144,9 +153,9 @@ impl Ingestion {
         if *writer == WriterView::default() {
             return vec![Segment::words("nothing is written here: another engine records", theme.style(Role::Dim))];
         }
-        let store = match self.store {
-            Detail::Hidden => Vec::new(),
-            Detail::Shown => Segment::words(&format!("store {}", clean(&writer.store)), theme.style(Role::Dim)),
+        let store = match self.opened {
+            Opened::Nothing | Opened::Feed(_) => Vec::new(),
+            Opened::Store => Segment::words(&format!("store {}", clean(&writer.store)), theme.style(Role::Dim)),
         };
         vec![writer_facts(writer, context), no_room(writer, theme), writer_why(writer, context), store]
     }
@@ -155,99 +164,27 @@ impl Ingestion {
 impl Row {
     fn cells(&self) -> Vec<Cell> {
         match self {
-            Self::Feed(cells) => cells.clone(),
-            Self::Text(_) => Vec::new(),
+            Self::Feed(_, cells) => cells.clone(),
+            Self::Text(..) => Vec::new(),
+        }
+    }
+
+    /// Whose row it is.
+    fn of(&self) -> Option<&Source> {
+        match self {
+            Self::Feed(source, _) => Some(source),
+            Self::Text(of, _) => of.as_ref(),
         }
     }
 }
 
-fn texts(segments: Vec<Segment>, width: usize) -> Vec<Row> {
-    flow(segments, width).into_iter().map(Row::Text).collect()
+/// The first row of a feed, or of no feed.
+fn first(rows: &[Row], of: Option<&Source>) -> usize {
+    rows.iter().position(|row| row.of() == of).unwrap_or(0)
 }
 
-/// The mark beside a state's word, and its colour.
-fn state_look(state: FeedState, theme: &Theme) -> (char, Style) {
-    let (mark, role) = match state {
-        FeedState::Live => ('●', Role::Up),
-        FeedState::Quiet => ('○', Role::Text),
-        FeedState::Silent | FeedState::Polling => ('◐', Role::Warning),
-        FeedState::Dead => ('✗', Role::Error),
-        FeedState::Connecting => ('…', Role::Accent),
-        FeedState::Idle => ('·', Role::Dim),
-        FeedState::Off => ('-', Role::Dim),
-    };
-    (mark, theme.style(role))
-}
-
-fn feed_cells(feed: &FeedView, context: &Context<'_>) -> Vec<Cell> {
-    let theme = context.theme;
-    let (text, dim) = (theme.style(Role::Text), theme.style(Role::Dim));
-    let (mark, state) = state_look(feed.state, theme);
-    let delay = Some(feed.delay.mark()).filter(|mark| !mark.is_empty()).unwrap_or_else(|| "none".to_owned());
-    vec![
-        Cell::new(clean(feed.source.as_str()), text),
-        Cell::new(format!("{mark} {}", feed.state), state),
-        Cell::new(age(context.now.since(feed.since)), dim),
-        Cell::new(frame_age(feed, context.now), text),
-        Cell::new(quantity(feed.rate.per_second()), text),
-        Cell::new(spark(&feed.rate), theme.style(Role::Accent)),
-        Cell::new(feed.lag.map_or_else(|| "-".to_owned(), lag_text), text),
-        Cell::new(delay, dim),
-        Cell::new(whole(feed.errors), theme.style(if feed.errors == 0 { Role::Dim } else { Role::Warning })),
-        Cell::new(whole(feed.reconnects), dim),
-        Cell::new(feed.symbols.to_string(), dim),
-    ]
-}
-
-fn frame_age(feed: &FeedView, now: Timestamp) -> String {
-    match feed.last_frame.map(|last| now.since(last)) {
-        None => "-".to_owned(),
-        Some(span) if feed.state.is_healthy() && span < FRESH => format!("<{}", age(FRESH)),
-        Some(span) => age(span),
-    }
-}
-
-fn spark(rate: &Rate) -> String {
-    sparkline(&rate.seconds.iter().map(|count| f64::from(*count)), SPARK, true)
-}
-
-/// Seconds as `12ms`, `1.2s` or an age.
-fn lag_text(seconds: f64) -> String {
-    match seconds.abs() {
-        size if !size.is_finite() => "-".to_owned(),
-        size if size < 0.0005 => "0ms".to_owned(),
-        size if size < 0.9995 => format!("{:.0}ms", seconds * 1_000.0),
-        size if size < 59.95 => format!("{seconds:.1}s"),
-        size => Duration::try_from_secs_f64(size).map_or_else(|_| "-".to_owned(), age),
-    }
-}
-
-/// Why a feed is not healthy, in its own words where it has some.
-fn why(feed: &FeedView, context: &Context<'_>) -> Vec<Segment> {
-    let untold = match feed.state {
-        FeedState::Live | FeedState::Quiet if feed.error.is_none() => return Vec::new(),
-        FeedState::Polling => "the socket is mute: prices are asked for one by one",
-        FeedState::Silent => "it is alive, but the data it promised does not come",
-        FeedState::Dead => "no frame for longer than it promised",
-        FeedState::Off => "turned off",
-        FeedState::Idle => "no symbol on the list is for it",
-        FeedState::Live | FeedState::Quiet | FeedState::Connecting => "",
-    };
-    let style = state_look(feed.state, context.theme).1;
-    let mut segments = Segment::words(&clean(feed.error.as_deref().unwrap_or(untold)), style);
-    segments.extend(tries(feed.attempt, feed.next_try, context));
-    segments
-}
-
-/// How often it was tried, and when it is tried next.
-fn tries(attempt: u32, next: Option<Timestamp>, context: &Context<'_>) -> Vec<Segment> {
-    let style = context.theme.style(Role::Text);
-    let attempt = (attempt > 0).then(|| Segment::fact(format!("attempt {attempt}"), style));
-    let next = next.map(|at| at.since(context.now)).map(|span| {
-        let text = if span.is_zero() { "trying".to_owned() } else { format!("next try in {}", countdown(span)) };
-        Segment::fact(text, style)
-    });
-    attempt.into_iter().chain(next).collect()
+fn texts(of: Option<&Source>, segments: Vec<Segment>, width: usize) -> Vec<Row> {
+    flow(segments, width).into_iter().map(|line| Row::Text(of.cloned(), line)).collect()
 }
 
 fn writer_facts(writer: &WriterView, context: &Context<'_>) -> Vec<Segment> {
@@ -293,10 +230,12 @@ fn writer_why(writer: &WriterView, context: &Context<'_>) -> Vec<Segment> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
-    use crate::market::{Delay, Source};
+    use crate::market::Delay;
     use crate::pane::segments::screens::World;
+    use crate::snapshot::{FeedState, Usage};
 
     const NOW: &str = "2026-11-20T15:04:05Z";
 
@@ -367,14 +306,6 @@ mod tests {
     }
 
     #[test]
-    fn lags_read_well() {
-        let table = [(0.0, "0ms"), (0.0123, "12ms"), (0.9996, "1.0s"), (1.23, "1.2s"), (90.0, "1m"), (-0.005, "-5ms"), (f64::NAN, "-")];
-        for (seconds, text) in table {
-            assert_eq!(lag_text(seconds), text);
-        }
-    }
-
-    #[test]
     fn the_writer_says_what_it_does_and_what_it_lost() {
         let mut world = world(vec![feed("yahoo", FeedState::Live)]);
         let screen = world.draw(&Ingestion::default(), 120, 10);
@@ -414,9 +345,40 @@ mod tests {
     fn enter_shows_where_the_store_is() {
         let world = world(vec![feed("yahoo", FeedState::Live)]);
         let mut pane = Ingestion::default();
+        pane.act(Action::Move(Motion::Bottom), &world.context(100, 10));
         assert!(!world.draw(&pane, 100, 10).contains("sqlite:/data/openbell.db"));
         pane.act(Action::Open, &world.context(100, 10));
         assert!(world.draw(&pane, 100, 10).contains("sqlite:/data/openbell.db"));
+    }
+
+    /// A feed whose source was asked nearly as often as it allows.
+    fn asked() -> FeedView {
+        let usage = Usage { requests_today: 23, requests_per_day: Some(25), requests_per_minute: 5, ..Usage::default() };
+        FeedView { usage, dropped: 12, ..feed("alpha_vantage", FeedState::Live) }
+    }
+
+    #[test]
+    fn enter_shows_what_was_asked_of_the_feed_under_the_cursor() {
+        let (world, mut pane) = (world(vec![dead(), asked()]), Ingestion::default());
+        let screen = world.draw(&pane, 140, 12);
+        assert!(screen.contains("23/25") && screen.contains("✗ 12 events dropped") && !screen.contains("requests today"), "{screen}");
+        let narrow = world.draw(&pane, 100, 12);
+        assert!(!narrow.contains("23/25") && narrow.contains("symbols"), "{narrow}");
+        let context = world.context(140, 12);
+        pane.act(Action::Open, &context);
+        let screen = world.draw(&pane, 140, 12);
+        assert!(screen.lines().nth(3).unwrap().starts_with("0 requests today"), "{screen}");
+        // Three lines down is the other feed: what was open above it closes, and the cursor stays on the feed.
+        for motion in [Motion::Down; 3] {
+            pane.act(Action::Move(motion), &context);
+        }
+        pane.act(Action::Open, &context);
+        let screen = world.draw(&pane, 140, 12);
+        assert!(screen.contains("23 of 25 requests today  5 a minute allowed") && !screen.contains("0 requests today"), "{screen}");
+        pane.act(Action::Open, &context);
+        assert!(!world.draw(&pane, 140, 12).contains("requests today"), "the same key closes it");
+        pane.act(Action::Open, &context);
+        world.check_numbers(&pane);
     }
 
     #[test]

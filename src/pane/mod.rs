@@ -4,12 +4,14 @@ mod alerts;
 mod contract;
 mod cursor;
 mod detail;
+mod feed;
 mod filter;
 mod ingestion;
 mod jobs;
 mod logs;
 mod market;
 mod segments;
+mod spent;
 mod watchlist;
 
 pub use contract::{Action, Command, Context, Effect, Motion, Pane, PaneSpec, Popup};

@@ -43,6 +43,8 @@ const COLUMNS: [Column; 11] = [
 ];
 const RANGE: usize = 9;
 const TREND: usize = 8;
+/// Stands beside the price while trading is halted.
+const HALT: &str = "HALT";
 
 const fn column(title: &'static str, align: Align, rank: u8) -> Column {
     Column { title, align, rank, may_shorten: false }
@@ -213,6 +215,14 @@ impl Pane for Watchlist {
         self.current(context).map(|row| row.instrument.symbol.clone())
     }
 
+    fn seen(&self, context: &Context<'_>) -> Vec<InstrumentId> {
+        let (rows, height) = (self.rows(context), rows_in(context.size.1));
+        if rows.len() == context.view.instruments.len() && rows.len() <= height {
+            return Vec::new();
+        }
+        rows[self.place(&rows, height).window(rows.len(), height)].iter().map(|row| row.instrument.id).collect()
+    }
+
     fn ticks(&self, context: &Context<'_>) -> bool {
         context.view.instruments.iter().filter_map(|row| row.last).any(|last| context.now.since(last.ts_event).as_secs() < 60)
     }
@@ -229,13 +239,9 @@ fn cells(row: &InstrumentView, context: &Context<'_>) -> Vec<Cell> {
         Some(change) if change < 0.0 => role_style(Role::Down),
         _ => text,
     };
-    let with_delay = |last: f64| match row.delay.mark() {
-        mark if mark.is_empty() => fixed(last, precision),
-        mark => format!("{} {mark}", fixed(last, precision)),
-    };
     vec![
         Cell::new(row.instrument.symbol.as_str(), role_style(Role::Accent)),
-        Cell::new(row.last.map_or_else(|| "-".to_owned(), |last| with_delay(last.value)), last_style(row, stale, context)),
+        Cell::new(last_text(row), last_style(row, stale, context)),
         Cell::new(row.change().map_or_else(String::new, |change| signed(change, precision)), change),
         Cell::new(row.change_pct().map_or_else(String::new, percent), change),
         Cell::new(price(row.quote.bid), text),
@@ -248,10 +254,22 @@ fn cells(row: &InstrumentView, context: &Context<'_>) -> Vec<Cell> {
     ]
 }
 
+/// The last price and what is to be known of it: that trading is halted, or how late the source is.
+fn last_text(row: &InstrumentView) -> String {
+    let last = row.last.map_or_else(|| "-".to_owned(), |last| fixed(last.value, row.precision()));
+    let mark = match (&row.halt, row.last) {
+        (Some(_), _) => HALT.to_owned(),
+        (None, Some(_)) => row.delay.mark(),
+        (None, None) => String::new(),
+    };
+    if mark.is_empty() { last } else { format!("{last} {mark}") }
+}
+
 /// The last price shows which way it moved, as long as that is news.
 fn last_style(row: &InstrumentView, stale: bool, context: &Context<'_>) -> Style {
     let fresh = row.last.is_some_and(|last| context.now.since(last.confirmed).as_millis() < 1_000);
     match row.tick {
+        _ if row.halt.is_some() => context.theme.style(Role::Warning),
         _ if stale => context.theme.style(Role::Dim),
         1 if fresh => context.theme.style(Role::Up),
         -1 if fresh => context.theme.style(Role::Down),
@@ -274,5 +292,49 @@ fn day_range(row: &InstrumentView) -> String {
     match (row.day_low, row.day_high, row.last) {
         (Some(low), Some(high), Some(last)) => range(low, high, last.value, RANGE),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::{Delay, Instrument};
+    use crate::pane::segments::screens::World;
+    use crate::snapshot::Price;
+
+    fn world(halt: Option<&str>, delay: Delay) -> World {
+        let mut world = World::new("2026-11-25T15:42:30Z");
+        let mut row = InstrumentView::new(Instrument::listed(InstrumentId(1), "AAPL".parse().unwrap()));
+        row.last = Some(Price { value: 1_201.5, ts_event: world.now, confirmed: world.now });
+        row.delay = delay;
+        row.halt = halt.map(Into::into);
+        world.view.instruments = vec![Arc::new(row)];
+        world
+    }
+
+    #[test]
+    fn a_halt_stands_beside_the_price_at_every_width() {
+        for delay in [Delay::RealTime, Delay::Seconds(900)] {
+            let world = world(Some("news pending"), delay);
+            for width in 30..=160 {
+                let drawn = world.draw(&Watchlist::default(), width, 4);
+                assert!(!drawn.contains("1,201.50") || drawn.contains("1,201.50 HALT"), "at {width} columns:\n{drawn}");
+            }
+            assert!(world.draw(&Watchlist::default(), 60, 4).contains("1,201.50 HALT"));
+        }
+        let drawn = world(None, Delay::Seconds(900)).draw(&Watchlist::default(), 60, 4);
+        assert!(drawn.contains("1,201.50 D15") && !drawn.contains(HALT), "{drawn}");
+    }
+
+    #[test]
+    fn a_halt_without_a_price_is_shown_too() {
+        let mut world = world(Some(""), Delay::RealTime);
+        let mut row = (*world.view.instruments[0]).clone();
+        row.last = None;
+        assert_eq!(last_text(&row), "- HALT");
+        row.halt = None;
+        assert_eq!(last_text(&row), "-");
+        world.view.instruments = vec![Arc::new(row)];
+        assert!(world.draw(&Watchlist::default(), 60, 4).contains("no price"));
     }
 }

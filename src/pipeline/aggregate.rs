@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::calendar::{Bounds, Calendar, bar_bounds};
-use crate::market::{Bar, BarFlags, InstrumentId, Interval, Last, Moves, Origin, Source, Timestamp, Trade};
+use crate::market::{Bar, BarFlags, InstrumentId, Interval, Last, Moves, Origin, Source, Timestamp, Trade, TradeId};
 
 /// How long after its end a bar waits for stragglers before it is sealed.
 pub const SEAL_GRACE: Duration = Duration::from_secs(2);
@@ -24,6 +24,8 @@ pub struct Aggregator {
     deaf: VecDeque<(Timestamp, Timestamp)>,
     /// Bars that were pushed out of memory before they were sealed.
     pushed_out: Vec<Building>,
+    /// The last minutes whose bars the source itself sent: nobody makes these of its trades.
+    told: VecDeque<Timestamp>,
 }
 
 /// A bar that forms, or that may be reopened.
@@ -60,7 +62,15 @@ pub enum Late {
 impl Aggregator {
     #[must_use]
     pub fn new(instrument: InstrumentId, source: Source) -> Self {
-        Self { instrument, source, buildings: VecDeque::new(), day_volume: None, deaf: VecDeque::new(), pushed_out: Vec::new() }
+        Self {
+            instrument,
+            source,
+            buildings: VecDeque::new(),
+            day_volume: None,
+            deaf: VecDeque::new(),
+            pushed_out: Vec::new(),
+            told: VecDeque::new(),
+        }
     }
 
     /// Not everything could be heard between these instants: the feed was not connected, or trades were lost.
@@ -72,6 +82,15 @@ impl Aggregator {
         self.buildings.iter_mut().for_each(|building| building.hear_of((from, to)));
     }
 
+    /// The source sent this minute's bar itself, which is better than one that we make.
+    pub fn told(&mut self, open: Timestamp) {
+        if self.told.len() == KEPT {
+            self.told.pop_front();
+        }
+        self.told.push_back(open);
+        self.buildings.iter_mut().filter(|building| building.bounds.open == open).for_each(|building| building.dirty = false);
+    }
+
     /// Takes a trade into its bar.
     pub fn trade(&mut self, calendar: &Calendar, at: Timestamp, trade: &Trade) -> Result<(), Late> {
         let building = self.building(calendar, at)?;
@@ -79,8 +98,8 @@ impl Aggregator {
             *building.volume.get_or_insert(0.0) += trade.size;
             building.notional += trade.size * trade.price;
         }
-        building.n_trades += 1;
-        building.move_price((at, trade.trade_id.unwrap_or(0), trade.price), trade.moves);
+        building.n_trades += u64::from(!trade.moves.is_empty());
+        building.move_price((at, counted(trade), trade.price), trade.moves);
         Ok(())
     }
 
@@ -107,7 +126,7 @@ impl Aggregator {
             None => self.open(calendar, at)?,
         };
         let building = &mut self.buildings[index];
-        building.dirty = true;
+        building.dirty = self.told.is_empty() || !self.told.contains(&building.bounds.open);
         Ok(building)
     }
 
@@ -170,9 +189,11 @@ impl Building {
         }
     }
 
-    /// A bar that a deaf stretch touches is partial, and stays so.
+    /// A bar that a deaf stretch touches is partial, and stays so; one that was sealed before that was known is sealed anew.
     fn hear_of(&mut self, deaf: (Timestamp, Timestamp)) {
-        self.partial |= self.bounds.open < deaf.1 && deaf.0 < self.bounds.close;
+        let touched = self.bounds.open < deaf.1 && deaf.0 < self.bounds.close;
+        self.dirty |= touched && !self.partial && self.sealed.is_some();
+        self.partial |= touched;
     }
 
     /// The order of trades is that of their times and ids, whatever the order they came in.
@@ -218,5 +239,13 @@ impl Building {
             quality: 1.0,
             flags,
         })
+    }
+}
+
+/// Where a trade stands among those of the same instant: only counted ids have an order.
+fn counted(trade: &Trade) -> u64 {
+    match trade.trade_id {
+        Some(TradeId::Counted(id)) => id,
+        Some(TradeId::Named(_)) | None => 0,
     }
 }

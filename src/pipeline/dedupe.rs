@@ -1,8 +1,8 @@
 //! What was seen before, what is out of order, and what is missing between.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
-use crate::market::Timestamp;
+use crate::market::{Timestamp, TradeId};
 
 /// How many trade ids are remembered: more than any source repeats after a reconnect.
 const REMEMBERED: usize = 2_048;
@@ -10,8 +10,9 @@ const REMEMBERED: usize = 2_048;
 /// What one source said of one instrument: trades by id, sampled prices by time.
 #[derive(Debug, Default)]
 pub struct Dedupe {
-    ids: HashSet<u64>,
-    order: VecDeque<u64>,
+    /// When each of the newest trades was made, by its id.
+    made: HashMap<TradeId, Timestamp>,
+    order: VecDeque<TradeId>,
     highest: Option<u64>,
     newest: Option<Timestamp>,
 }
@@ -26,17 +27,19 @@ pub enum Freshness {
 }
 
 impl Dedupe {
-    /// Takes a trade id; ids of one instrument rise by 1.
-    pub fn trade(&mut self, id: u64) -> Freshness {
-        if !self.ids.insert(id) {
+    /// Takes a trade id; counted ids of one instrument rise by 1.
+    pub fn trade(&mut self, id: &TradeId, made: Timestamp) -> Freshness {
+        if self.made.contains_key(id) {
             return Freshness::Repeated;
         }
         if self.order.len() == REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {
-            self.ids.remove(&oldest);
+            self.made.remove(&oldest);
         }
-        self.order.push_back(id);
+        self.made.insert(id.clone(), made);
+        self.order.push_back(id.clone());
+        let &TradeId::Counted(id) = id else { return Freshness::New };
         let before = self.highest;
         self.highest = Some(before.map_or(id, |highest| highest.max(id)));
         match before {
@@ -44,6 +47,12 @@ impl Dedupe {
             Some(highest) if id.saturating_add(REMEMBERED as u64) <= highest => Freshness::Repeated,
             _ => Freshness::New,
         }
+    }
+
+    /// When a trade was made that is still remembered.
+    #[must_use]
+    pub fn made_at(&self, id: &TradeId) -> Option<Timestamp> {
+        self.made.get(id).copied()
     }
 
     /// Starts from a trade that was made before we listened.

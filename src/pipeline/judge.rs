@@ -52,7 +52,7 @@ fn place(calendar: &Calendar, bar: &Bar) -> (Grid, Option<SessionKind>) {
     let date = bar.open_time.date();
     let on_label = date.midnight() == bar.open_time;
     match bar.interval {
-        Interval::OneWeek => (if on_label && date.monday() == date { Grid::On } else { Grid::Off }, None),
+        Interval::OneWeek | Interval::OneMonth => (if on_label && bar.interval.label(date) == date { Grid::On } else { Grid::Off }, None),
         Interval::OneDay => match calendar.day(date) {
             _ if !on_label => (Grid::Off, None),
             Ok(day) => (if day.sessions.is_empty() { Grid::Off } else { Grid::On }, None),

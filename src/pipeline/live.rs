@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::calendar::Calendars;
 use crate::market::{
-    Bar, BarFlags, Delay, EventKind, InstrumentId, Interval, Last, MarketEvent, Moves, Origin, Quote, Source, SourceBar, Timestamp, Trade,
+    Bar, BarFlags, Delay, EventKind, InstrumentId, Interval, Last, MarketEvent, Origin, Quote, Source, SourceBar, Timestamp, Trade,
 };
 use crate::pipeline::aggregate::{Aggregator, Late};
 use crate::pipeline::dedupe::{Dedupe, Freshness};
@@ -48,6 +48,8 @@ struct Lane {
     dedupe: Dedupe,
     /// When the newest trade was made.
     traded: Option<Timestamp>,
+    /// When anything was heard, on our clock.
+    heard: Option<Timestamp>,
 }
 
 /// What one event came to.
@@ -111,21 +113,46 @@ impl Live {
         feed.lanes.values_mut().for_each(|lane| lane.aggregator.was_deaf(from, to));
     }
 
-    /// Takes one event.
+    /// Takes one event, for the first instrument that its spelling means.
     pub fn accept(&mut self, feed: usize, event: &MarketEvent) -> Output {
+        let instrument = self.feeds[feed].routes.get(&event.symbol).map(|route| route.instrument);
+        instrument.map(|instrument| self.take(feed, instrument, event)).unwrap_or_default()
+    }
+
+    /// Takes the same event for the other instruments that its spelling means: there is hardly ever one.
+    pub fn accept_further(&mut self, feed: usize, event: &MarketEvent) -> Vec<Output> {
+        let further: Vec<_> = self.feeds[feed].routes.further(&event.symbol).map(|route| route.instrument).collect();
+        further.into_iter().map(|instrument| self.take(feed, instrument, event)).collect()
+    }
+
+    /// When a feed last said anything of an instrument.
+    #[must_use]
+    pub fn last_heard(&self, feed: usize, instrument: InstrumentId) -> Option<Timestamp> {
+        self.feeds[feed].lanes.get(&instrument)?.heard
+    }
+
+    fn take(&mut self, feed: usize, instrument: InstrumentId, event: &MarketEvent) -> Output {
         let Self { calendars, judge, feeds } = self;
-        let Feed { facts, routes, lanes, .. } = &mut feeds[feed];
-        let route = routes.get(&event.symbol);
-        let Some(lane) = route.and_then(|route| lanes.get_mut(&route.instrument)) else { return Output::default() };
+        let Feed { facts, lanes, .. } = &mut feeds[feed];
+        let Some(lane) = lanes.get_mut(&instrument) else { return Output::default() };
+        lane.heard = Some(event.ts_recv);
         match &event.kind {
             EventKind::Trade(trade) => lane.trade(calendars, facts, event, trade),
             EventKind::Last(last) => lane.sample(calendars, facts, event, last),
             EventKind::Quote(quote) => lane.quote(facts, event, quote),
             EventKind::Bar(bar) => {
+                if bar.interval == Interval::OneMinute {
+                    lane.aggregator.told(bar.open_time);
+                }
                 let judged = judge.judge(source_bar(bar, lane.route.instrument, &facts.source), &lane.route, event.ts_recv);
                 Output { seen: judged.bar.is_ok().then(|| lane.seen()), judged: Some(judged), ..Output::default() }
             }
             EventKind::Heartbeat { last_trade_id } => lane.heartbeat(*last_trade_id, event.ts_event),
+            EventKind::Correction { trade_id } => {
+                let at = trade_id.as_ref().and_then(|id| lane.dedupe.made_at(id)).unwrap_or(event.ts_event);
+                Output { hole: Some(lane.minute_of(at)), ..Output::default() }
+            }
+            EventKind::Halt(_) => Output { seen: Some(lane.seen()), ..Output::default() },
         }
     }
 
@@ -162,7 +189,7 @@ impl Lane {
         for (from, to) in deaf {
             aggregator.was_deaf(*from, *to);
         }
-        Self { route, aggregator, dedupe: Dedupe::default(), traded: None }
+        Self { route, aggregator, dedupe: Dedupe::default(), traded: None, heard: None }
     }
 
     /// Trades were lost between the newest one and `at`: the bars between are partial.
@@ -172,6 +199,14 @@ impl Lane {
         Hole { instrument: self.route.instrument, from, to: at }
     }
 
+    /// The minute of an instant has to be asked again.
+    fn minute_of(&mut self, at: Timestamp) -> Hole {
+        let minute = Interval::OneMinute.duration();
+        let from = at.floor_to(minute, Timestamp::from_seconds(0));
+        self.aggregator.was_deaf(from, from + minute);
+        Hole { instrument: self.route.instrument, from, to: from + minute }
+    }
+
     fn seen(&self) -> Seen {
         Seen { instrument: self.route.instrument }
     }
@@ -179,7 +214,7 @@ impl Lane {
     /// A quote from the future would stand before all that come after it.
     fn quote(&self, facts: &FeedFacts, event: &MarketEvent, quote: &Quote) -> Output {
         let refused = [quote.bid, quote.ask].into_iter().flatten().find_map(|price| {
-            let as_trade = Trade { price, size: 0.0, trade_id: None, taker: None, moves: Moves::all() };
+            let as_trade = Trade { price, size: 0.0, ..Trade::default() };
             check_trade(&as_trade, self.route.may_be_negative, event.ts_event, event.ts_recv)
         });
         match refused {
@@ -190,7 +225,7 @@ impl Lane {
 
     fn trade(&mut self, calendars: &Calendars, facts: &FeedFacts, event: &MarketEvent, trade: &Trade) -> Output {
         // A trade that is refused was heard all the same: it is no loss.
-        let freshness = trade.trade_id.map_or(Freshness::New, |id| self.dedupe.trade(id));
+        let freshness = trade.trade_id.as_ref().map_or(Freshness::New, |id| self.dedupe.trade(id, event.ts_event));
         let ancient = (event.ts_recv.since(event.ts_event) > ANCIENT).then_some("past");
         if let Some(reason) = check_trade(trade, self.route.may_be_negative, event.ts_event, event.ts_recv).or(ancient) {
             return Output { quarantined: Some(self.refuse(facts, event, reason)), ..Output::default() };
@@ -212,7 +247,7 @@ impl Lane {
     }
 
     fn sample(&mut self, calendars: &Calendars, facts: &FeedFacts, event: &MarketEvent, last: &Last) -> Output {
-        let as_trade = Trade { price: last.price, size: 0.0, trade_id: None, taker: None, moves: Moves::all() };
+        let as_trade = Trade { price: last.price, size: 0.0, ..Trade::default() };
         if let Some(reason) = check_trade(&as_trade, self.route.may_be_negative, event.ts_event, event.ts_recv) {
             return Output { quarantined: Some(self.refuse(facts, event, reason)), ..Output::default() };
         }

@@ -1,5 +1,6 @@
 //! From events to judged bars: the same path for what comes live and what is backfilled.
 
+mod adjust;
 mod aggregate;
 mod dedupe;
 mod fuse;
@@ -9,6 +10,7 @@ mod normalise;
 mod resample;
 mod revision;
 
+pub use adjust::adjusted;
 pub use aggregate::{Aggregator, Building, Late};
 pub use dedupe::{Dedupe, Freshness};
 pub use fuse::{Fused, Ranks, fuse};

@@ -11,7 +11,11 @@ const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// Whose instrument each spelling of one feed means.
 #[derive(Clone, Debug, Default)]
-pub struct Routes(HashMap<Arc<str>, Route>);
+pub struct Routes {
+    routes: HashMap<Arc<str>, Route>,
+    /// Further instruments of a spelling: a pair and the same pair pinned to this source.
+    further: Vec<(Arc<str>, Route)>,
+}
 
 /// Where an event goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,19 +30,28 @@ pub struct Route {
 }
 
 impl Routes {
-    /// Names the instrument that a spelling means.
+    /// Names an instrument that a spelling means.
     pub fn insert(&mut self, spelling: &str, route: Route) {
-        self.0.insert(spelling.into(), route);
+        if self.routes.contains_key(spelling) {
+            self.further.push((spelling.into(), route));
+        } else {
+            self.routes.insert(spelling.into(), route);
+        }
     }
 
     /// Every route, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
-        self.0.values()
+        self.routes.values().chain(self.further.iter().map(|(_, route)| route))
     }
 
     #[must_use]
     pub fn get(&self, spelling: &str) -> Option<&Route> {
-        self.0.get(spelling)
+        self.routes.get(spelling)
+    }
+
+    /// The instruments of a spelling beside the first.
+    pub fn further<'a>(&'a self, spelling: &'a str) -> impl Iterator<Item = &'a Route> {
+        self.further.iter().filter(move |(known, _)| **known == *spelling).map(|(_, route)| route)
     }
 }
 

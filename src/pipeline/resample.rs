@@ -40,8 +40,7 @@ fn span(calendar: &Calendar, bar: &Bar, interval: Interval) -> Option<(Timestamp
         return bar_bounds(calendar, interval.duration(), bar.open_time).ok().flatten().map(|bounds| (bounds.open, bounds.close));
     }
     let label = bucket(calendar, bar, interval)?.0.date();
-    let days = if interval == Interval::OneWeek { 7 } else { 1 };
-    let sessions: Vec<_> = calendar.days(label, label.plus_days(days)).filter_map(|day| day.ok()?.regular()).collect();
+    let sessions: Vec<_> = calendar.days(label, interval.next_label(label)).filter_map(|day| day.ok()?.regular()).collect();
     Some((sessions.first()?.0, sessions.last()?.1))
 }
 
@@ -62,8 +61,7 @@ fn bucket(calendar: &Calendar, bar: &Bar, interval: Interval) -> Option<(Timesta
         return None;
     }
     let date = if bar.interval.is_intraday() { calendar.session_date(bar.open_time).ok()? } else { bar.open_time.date() };
-    let label = if interval == Interval::OneWeek { date.monday() } else { date };
-    Some((label.midnight(), None))
+    Some((interval.label(date).midnight(), None))
 }
 
 fn extend(longer: &mut Bar, bar: &Bar) {

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use reqwest::header::HeaderMap;
 use thiserror::Error;
 
-use crate::config::{KeySpec, Section};
-use crate::market::{AssetClass, Delay, Interval, MarketEvent, SourceBar, Symbol, Timestamp};
+use crate::config::{KeyKind, KeySpec, Section};
+use crate::market::{AssetClass, CorporateAction, Delay, Interval, MarketEvent, SourceBar, Symbol, Timestamp};
+use crate::provider::ability::{Actions, Company, Directory, MarketHours};
 use crate::provider::net::Net;
+use crate::provider::protocol::Protocol;
 use crate::request::SourceKind;
 
 /// A provider describes itself.
@@ -16,8 +19,11 @@ pub struct ProviderSpec {
     pub name: &'static str,
     pub sentence: &'static str,
     pub capabilities: Capabilities,
-    /// The keys of `[provider.NAME]`.
+    /// The keys of `[provider.NAME]`. Those of the kind `Secret` are the keys without which it is never called;
+    /// `requests_per_minute` is required, `requests_per_day` and `megabytes_per_month` are caps that a restart does not lift.
     pub keys: &'static [KeySpec],
+    /// Until when the headers of an answer ask for no further request; `net::standard_headers` reads the usual ones.
+    pub headers: fn(&HeaderMap, Timestamp) -> Option<Timestamp>,
     /// Makes it ready to be asked; nothing is sent yet.
     pub open: fn(&Section, Net) -> Arc<dyn Provider>,
 }
@@ -30,8 +36,6 @@ pub struct Capabilities {
     pub delay: Delay,
     /// Intervals of its history; empty means it has none.
     pub history: &'static [Interval],
-    /// Whether a key is needed.
-    pub needs_key: bool,
 }
 
 /// A source of market data.
@@ -42,20 +46,71 @@ pub trait Provider: Send + Sync {
     /// Our symbol as this source spells it; `None` when it does not have such a thing.
     fn spell(&self, symbol: &Symbol) -> Option<String>;
 
+    /// Which of the provider's feeds it is, where it has several.
+    fn variant(&self) -> Option<Variant> {
+        None
+    }
+
+    /// The symbol that this source spells so; `None` when it is none of ours.
+    fn unspell(&self, spelling: &str) -> Option<Symbol>;
+
+    /// Whether its socket or polls can bring this symbol, which it spells: some connections carry one kind only.
+    fn hears(&self, symbol: &Symbol) -> bool {
+        let _ = symbol;
+        true
+    }
+
     /// How to speak with its socket; `None` when it has none.
     fn stream(&self) -> Option<Arc<dyn Protocol>>;
 
-    /// One look at the current price of one symbol.
-    fn look<'a>(&'a self, spelling: &'a str) -> BoxFuture<'a, Result<Vec<MarketEvent>, ProviderError>>;
+    /// One look at the current prices of at most [`Polling::at_once`] symbols. Who is unknown is left out; that alone is no error
+    /// unless nobody is left.
+    fn look<'a>(&'a self, spellings: &'a [String]) -> BoxFuture<'a, Result<Vec<MarketEvent>, ProviderError>>;
 
-    /// How often a symbol is looked at while the socket is down; `None` when it is not.
-    fn poll_every(&self) -> Option<Duration>;
+    /// How prices are looked at while there is no socket or it is down; `None` when they are not.
+    fn polling(&self) -> Option<Polling>;
 
     /// Cuts `[from, to)` into pages of one request each, oldest first; what the source does not keep is left out.
     fn pages(&self, interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)>;
 
     /// One page of history: sealed bars that open in `[from, to)`, oldest first.
     fn history<'a>(&'a self, page: &'a HistoryPage) -> BoxFuture<'a, Result<History, ProviderError>>;
+
+    /// The smallest real request; the answer says in a few words what came back.
+    fn check(&self) -> BoxFuture<'_, Result<String, ProviderError>>;
+
+    fn directory(&self) -> Option<&dyn Directory> {
+        None
+    }
+
+    fn company(&self) -> Option<&dyn Company> {
+        None
+    }
+
+    fn actions(&self) -> Option<&dyn Actions> {
+        None
+    }
+
+    fn market_hours(&self) -> Option<&dyn MarketHours> {
+        None
+    }
+}
+
+/// One of the feeds of a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// The part behind the colon: `iex` of `alpaca:iex`.
+    pub feed: String,
+    pub delay: Delay,
+}
+
+/// How prices are looked at one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Polling {
+    /// The shortest time between two looks at the same symbol.
+    pub every: Duration,
+    /// How many symbols one look may name.
+    pub at_once: usize,
 }
 
 /// One page to ask for.
@@ -73,56 +128,8 @@ pub struct History {
     pub bars: Vec<SourceBar>,
     /// Whether the prices are adjusted by splits that are not known to us.
     pub adjusted: bool,
-}
-
-/// The language of a socket: pure; the connection is somebody else's.
-pub trait Protocol: Send + Sync {
-    fn url(&self) -> String;
-
-    /// Headers beyond those of the handshake.
-    fn headers(&self) -> Vec<(&'static str, String)>;
-
-    /// Frames that ask for these symbols.
-    fn subscribe(&self, spellings: &[String]) -> Vec<String>;
-
-    /// Frames that give them back.
-    fn unsubscribe(&self, spellings: &[String]) -> Vec<String>;
-
-    /// What the source promises of its frames.
-    fn promise(&self) -> Promise;
-
-    /// One frame in our words.
-    fn decode(&self, frame: &[u8], ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError>;
-}
-
-/// What a socket promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Promise {
-    /// Longest time without any frame, heartbeat and pong included.
-    pub frame: Duration,
-    /// Longest time without data while a subscribed venue trades.
-    pub data: Duration,
-    /// How often the subscription is sent again to keep it.
-    pub resubscribe: Option<Duration>,
-    /// How long after a subscription its first answer may take; `None` when there is none.
-    pub acknowledged_within: Option<Duration>,
-}
-
-/// One thing in a frame.
-#[derive(Clone, Debug, PartialEq)]
-pub enum StreamItem {
-    Event(MarketEvent),
-    /// The source confirmed a subscription.
-    Subscribed,
-    /// The source refused something, in its words.
-    Refused(String),
-}
-
-/// A frame or body that is not what it should be.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{message}")]
-pub struct DecodeError {
-    pub message: String,
+    /// Splits and dividends that came with the bars.
+    pub actions: Vec<CorporateAction>,
 }
 
 /// Why a source did not answer as asked.
@@ -133,6 +140,9 @@ pub enum ProviderError {
     Retryable { message: String, after: Option<Duration> },
     #[error("rate limited by the source{}", .after.map_or_else(String::new, |d| format!(", wait {} s", d.as_secs())))]
     RateLimited { after: Option<Duration> },
+    /// A cap of a day or month is used up: nothing is sent before.
+    #[error("{message}; next at {until}")]
+    UsedUp { message: String, until: Timestamp },
     #[error("not authorised: {message}")]
     Unauthorized { message: String },
     #[error("not allowed: {message}")]
@@ -145,18 +155,40 @@ pub enum ProviderError {
     Fatal { message: String },
 }
 
-impl DecodeError {
-    /// A mistake in words that are ours; what the source wrote stays out of it.
+impl ProviderSpec {
+    /// The keys of the config that hold keys to the service.
+    pub fn secrets(&self) -> impl Iterator<Item = &'static KeySpec> {
+        self.keys.iter().filter(|key| matches!(key.kind, KeyKind::Secret(_)))
+    }
+
+    /// Whether it can be called: every key that it needs is there.
     #[must_use]
-    pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+    pub fn has_keys(&self, section: &Section) -> bool {
+        self.secrets().all(|key| section.secret(key.name).is_some())
     }
 }
 
 impl ProviderError {
+    /// How long it wants to be left alone, where it said so.
+    #[must_use]
+    pub fn after(&self, now: Timestamp) -> Option<Duration> {
+        match self {
+            Self::Retryable { after, .. } | Self::RateLimited { after } => *after,
+            Self::UsedUp { until, .. } => Some(until.since(now)),
+            Self::Unauthorized { .. } | Self::NotEntitled { .. } | Self::NotFound { .. } | Self::Malformed { .. } | Self::Fatal { .. } => {
+                None
+            }
+        }
+    }
+
     /// Whether asking the same again may be answered.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Retryable { .. } | Self::RateLimited { .. } | Self::Malformed { .. })
+        matches!(self, Self::Retryable { .. } | Self::RateLimited { .. } | Self::UsedUp { .. } | Self::Malformed { .. })
     }
+}
+
+/// The one spelling that a look names where [`Polling::at_once`] is 1.
+pub(crate) fn only(spellings: &[String]) -> &str {
+    spellings.first().map_or("", String::as_str)
 }

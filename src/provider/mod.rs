@@ -1,14 +1,23 @@
 //! Sources of market data: one file or folder each, behind one contract.
 
+mod ability;
 mod contract;
+mod protocol;
 pub mod net;
+pub mod alpaca;
 pub mod binance;
 pub mod coinbase;
+pub mod finnhub;
+pub mod fmp;
 pub mod kraken;
+pub mod polygon;
 pub mod sim;
 pub mod yahoo;
 
-pub use contract::{Capabilities, DecodeError, History, HistoryPage, Promise, Protocol, Provider, ProviderError, ProviderSpec, StreamItem};
+pub use ability::{Actions, Company, CompanyQuery, Directory, DirectoryPage, DirectoryQuery, MarketHours, SaidDay, SaidStatus};
+pub use contract::{Capabilities, History, HistoryPage, Polling, Provider, ProviderError, ProviderSpec, Variant};
+pub use protocol::{DecodeError, Login, Promise, Protocol, StreamItem};
 
 /// Every provider, in the order lists show them.
-pub const PROVIDERS: &[ProviderSpec] = &[yahoo::SPEC, coinbase::SPEC, kraken::SPEC, binance::SPEC, sim::SPEC];
+pub const PROVIDERS: &[ProviderSpec] =
+    &[yahoo::SPEC, coinbase::SPEC, kraken::SPEC, binance::SPEC, polygon::SPEC, alpaca::SPEC, fmp::SPEC, finnhub::SPEC, sim::SPEC];

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Calendar, NotKnown, bar_opens};
-use crate::market::{Date, InstrumentId, Interval, SessionKind, Source, Timestamp};
+use crate::market::{InstrumentId, Interval, SessionKind, Source, Timestamp};
 
 /// A stretch of bars that should be there and are not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,16 +92,11 @@ pub fn expected(calendar: &Calendar, interval: Interval, from: Timestamp, to: Ti
             let opens = bar_opens(&day, interval.duration(), &[SessionKind::Regular]);
             bars.extend(opens.into_iter().map(|b| (b.open, b.close, Some(b.kind))));
         } else {
-            let label = if interval == Interval::OneWeek { day.date.monday() } else { day.date };
-            let days = if interval == Interval::OneWeek { 7 } else { 1 };
-            bars.push((label.midnight(), end_of(label, days), None));
+            let label = interval.label(day.date);
+            bars.push((label.midnight(), interval.next_label(label).midnight(), None));
         }
     }
     bars.dedup();
     bars.retain(|(open, ..)| from <= *open && *open < to);
     Ok(bars)
-}
-
-fn end_of(label: Date, days: i64) -> Timestamp {
-    label.plus_days(days).midnight()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::market::{Bar, InstrumentId, Interval, Symbol, Timestamp};
+use crate::market::{Bar, Fundamental, InstrumentId, Interval, Source, Symbol, Timestamp};
 use crate::quality::{Severity, Violation};
 use crate::snapshot::{JobView, LogLine};
 
@@ -24,7 +24,9 @@ pub enum Request {
     Backfill(BackfillAsk),
     Export(ExportAsk),
     CancelJob(i64),
-    /// The newest stored bars of an instrument.
+    /// Whose rows are in view: these are looked at more often. Empty means all of them.
+    Seen(Vec<InstrumentId>),
+    /// What the store has of an instrument.
     Detail(InstrumentId),
 }
 
@@ -92,8 +94,24 @@ pub enum Reply {
     Done(String),
     Failed(String),
     Estimate(Estimate),
-    /// The newest stored bars of an instrument, oldest first.
-    Detail(InstrumentId, Vec<Bar>),
+    /// What the store has of an instrument.
+    Detail(InstrumentId, Stored),
+}
+
+/// What the store has of an instrument, for whoever looks at it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stored {
+    /// The newest bars, oldest first.
+    pub bars: Vec<Bar>,
+    /// The newest report of each statement, period and source, the newest first.
+    pub reports: Vec<Report>,
+}
+
+/// What a company reported, as one source sent it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub source: Source,
+    pub fundamental: Fundamental,
 }
 
 /// What the engine tells besides the picture.

@@ -23,8 +23,29 @@ pub struct ProviderFacts {
     pub delay: Delay,
     /// Intervals of its history; empty means it has none.
     pub history: Vec<Interval>,
-    /// Whether a key is needed.
-    pub needs_key: bool,
+    /// Whether it needs a key, and has it.
+    pub key: KeyState,
+}
+
+/// Whether a provider's key is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyState {
+    NotNeeded,
+    Present,
+    Missing,
+}
+
+impl KeyState {
+    /// The word in lists.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotNeeded => "not needed",
+            Self::Present => "present",
+            Self::Missing => "missing",
+        }
+    }
 }
 
 /// One export format.

@@ -4,6 +4,6 @@ mod ask;
 mod catalogue;
 mod range;
 
-pub use ask::{BackfillAsk, EngineEvent, Estimate, ExportAsk, ExportFormat, Reply, Request, Table};
-pub use catalogue::{Catalogue, FormatFacts, ProviderFacts, SourceKind};
+pub use ask::{BackfillAsk, EngineEvent, Estimate, ExportAsk, ExportFormat, Reply, Report, Request, Stored, Table};
+pub use catalogue::{Catalogue, FormatFacts, KeyState, ProviderFacts, SourceKind};
 pub use range::{days_back, instant, range};

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::market::{Delay, Source, Timestamp};
+use crate::snapshot::usage::Usage;
 
 /// How many seconds a rate's sparkline shows.
 const SECONDS: usize = 30;
@@ -81,6 +82,12 @@ pub struct FeedView {
     /// How many tries failed in a row.
     pub attempt: u32,
     pub next_try: Option<Timestamp>,
+    /// Events that found no room on their way and were let go; a hole is kept for them.
+    #[serde(default)]
+    pub dropped: u64,
+    /// What was asked over HTTP, and what may be.
+    #[serde(default)]
+    pub usage: Usage,
 }
 
 /// Messages a second over the last half minute.
@@ -110,6 +117,8 @@ impl FeedView {
             error: None,
             attempt: 0,
             next_try: None,
+            dropped: 0,
+            usage: Usage::default(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::market::{AssetClass, Bar, BarFlags, Delay, EventKind, Instrument, Last, MarketEvent, Quote, Source, Timestamp, Trade};
+use crate::market::{AssetClass, Bar, BarFlags, Delay, EventKind, Instrument, Last, MarketEvent, Moves, Quote, Source, Timestamp, Trade};
 
 /// How many closes a sparkline is drawn from.
 const SPARK: usize = 60;
@@ -30,8 +30,14 @@ pub struct InstrumentView {
     pub delay: Delay,
     /// Closes of the last sealed minutes, oldest first.
     pub closes: VecDeque<f64>,
+    /// When the newest of these minutes opened.
+    #[serde(default)]
+    pub sealed: Option<Timestamp>,
     /// Which way the last price moved: above zero up, below zero down.
     pub tick: i8,
+    /// Why trading is halted, in the source's words; `None` while it is not.
+    #[serde(default)]
+    pub halt: Option<Arc<str>>,
 }
 
 /// A price with the two times that tell its age.
@@ -61,7 +67,9 @@ impl InstrumentView {
             source: None,
             delay: Delay::Unknown,
             closes: VecDeque::new(),
+            sealed: None,
             tick: 0,
+            halt: None,
         }
     }
 
@@ -94,7 +102,11 @@ impl InstrumentView {
             EventKind::Last(last) => self.fold_last(event, last),
             EventKind::Quote(quote) => self.fold_quote(event.ts_event, quote),
             EventKind::Bar(bar) => self.fold_price(bar.close, bar.open_time + bar.interval.duration(), event.ts_recv),
-            EventKind::Heartbeat { .. } => false,
+            EventKind::Halt(reason) => {
+                self.halt.clone_from(reason);
+                false
+            }
+            EventKind::Heartbeat { .. } | EventKind::Correction { .. } => false,
         };
         if known {
             self.source = Some(source.clone());
@@ -103,12 +115,16 @@ impl InstrumentView {
     }
 
     fn fold_trade(&mut self, event: &MarketEvent, trade: &Trade) -> bool {
+        // What is traded is not halted, whoever forgot to say so.
+        self.halt = None;
         // The day's figures of crypto are a source's 24 hours, not a sum that starts when we do.
-        if self.instrument.asset_class != AssetClass::Crypto {
+        if self.instrument.asset_class != AssetClass::Crypto && trade.moves.contains(Moves::VOLUME) {
             self.volume = Some(self.volume.unwrap_or(0.0) + trade.size);
         }
-        self.widen_day(trade.price);
-        self.fold_price(trade.price, event.ts_event, event.ts_recv)
+        if trade.moves.contains(Moves::HIGH_LOW) {
+            self.widen_day(trade.price);
+        }
+        trade.moves.contains(Moves::OPEN_CLOSE) && self.fold_price(trade.price, event.ts_event, event.ts_recv)
     }
 
     fn fold_last(&mut self, event: &MarketEvent, last: &Last) -> bool {
@@ -164,6 +180,10 @@ impl InstrumentView {
 
     /// Adds a sealed minute to the sparkline.
     pub fn fold_bar(&mut self, bar: &Bar) {
+        // A minute that is told again is the same one.
+        if self.sealed.replace(bar.open_time) == Some(bar.open_time) {
+            self.closes.pop_back();
+        }
         if self.closes.len() == SPARK {
             self.closes.pop_front();
         }

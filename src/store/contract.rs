@@ -1,10 +1,12 @@
 //! What a store is to the rest of the program.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
-use crate::market::{Bar, Instrument, InstrumentId, Interval, Side, Source, Symbol, Timestamp};
+use crate::market::{Bar, CorporateAction, Fundamental, Instrument, InstrumentId, Interval, Listed, Side, Source, Symbol, Timestamp};
 use crate::quality::{Coverage, Quarantined, Violation};
 use crate::snapshot::JobState;
 use crate::store::error::StoreError;
@@ -77,6 +79,28 @@ pub trait Store: Send + Sync {
     /// The key of the last row of a table.
     fn last_key(&self, table: &'static TableSpec) -> BoxFuture<'_, Result<Option<Row>, StoreError>>;
 
+    /// Adds to what was asked of sources; the answers are the totals.
+    fn count_requests(&self, counts: Vec<RequestCount>) -> BoxFuture<'_, Result<Vec<u64>, StoreError>>;
+
+    /// What was asked of sources in the stretches that began at `since` or later, by time.
+    fn request_counts(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<RequestCount>, StoreError>>;
+
+    /// What a company did to its shares, by ex-date.
+    fn actions(&self, instrument: InstrumentId) -> BoxFuture<'_, Result<Vec<ActionRow>, StoreError>>;
+
+    /// What a company reported, the newest fiscal date first.
+    fn fundamentals(&self, instrument: InstrumentId) -> BoxFuture<'_, Result<Vec<FundamentalRow>, StoreError>>;
+
+    /// How sources spell an instrument and spelt it, by provider and time; our own symbols are those of `openbell`.
+    fn names(&self, instrument: InstrumentId) -> BoxFuture<'_, Result<Vec<NameRow>, StoreError>>;
+
+    /// Makes and completes the instruments that a source lists, and keeps its spellings from `at` on. What the source
+    /// does not say stays as it is; a spelling that so far meant another instrument means this one from `at` on.
+    fn list(&self, provider: String, listed: Vec<Listed>, at: Timestamp) -> BoxFuture<'_, Result<ListedCount, StoreError>>;
+
+    /// Gives an instrument another symbol: its history stays with it, and what it was called up to `on` is kept.
+    fn rename(&self, old: Symbol, new: Symbol, on: Timestamp) -> BoxFuture<'_, Result<(), StoreError>>;
+
     /// Takes every row out of every table.
     fn clear(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
@@ -113,10 +137,30 @@ pub struct Batch {
     pub quarantine: Vec<Quarantined>,
     pub violations: Vec<Violation>,
     pub coverage: Vec<Coverage>,
+    pub actions: Vec<ActionRow>,
+    /// Those without a field say nothing, and are not written.
+    pub fundamentals: Vec<FundamentalRow>,
     /// A job's progress, so that it and the rows are never apart.
     pub checkpoint: Option<JobRecord>,
     /// When it was put together.
     pub at: Timestamp,
+}
+
+/// How often a source was asked in a stretch of time; of `SOURCE bytes`, how much was received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestCount {
+    pub source: String,
+    /// Nominal: a day is one whatever clocks are put forward.
+    pub window: Duration,
+    pub window_start: Timestamp,
+    pub count: u64,
+}
+
+impl RequestCount {
+    #[must_use]
+    pub fn of_day(source: String, day: Timestamp, count: u64) -> Self {
+        Self { source, window: Duration::from_secs(86_400), window_start: day, count }
+    }
 }
 
 /// What was known of an instrument's price at one moment.
@@ -147,6 +191,48 @@ pub struct TradeRow {
     pub taker: Option<Side>,
     /// The bits of `market::Moves`: what of a bar it may move.
     pub moves: u8,
+    /// Where it was made, in the source's code.
+    #[serde(default)]
+    pub venue: Option<String>,
+    /// The source's codes of its conditions, joined by `|`.
+    #[serde(default)]
+    pub conditions: Option<String>,
+}
+
+/// What a company did to its shares, as one source says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActionRow {
+    pub instrument: InstrumentId,
+    pub source: Source,
+    pub action: CorporateAction,
+}
+
+/// What a company reported, as one source sent it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FundamentalRow {
+    pub instrument: InstrumentId,
+    pub source: Source,
+    pub fundamental: Fundamental,
+    pub asked_at: Timestamp,
+}
+
+/// What a source calls an instrument, or called it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameRow {
+    pub provider: String,
+    /// As the source spells it.
+    pub symbol: String,
+    /// 1970 when it is not known.
+    pub valid_from: Timestamp,
+    /// `None` while it lasts.
+    pub valid_to: Option<Timestamp>,
+}
+
+/// What a listing came to, in instruments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListedCount {
+    pub new: u64,
+    pub known: u64,
 }
 
 /// What a commit came to.
@@ -252,6 +338,8 @@ impl Batch {
             + self.quarantine.len()
             + self.violations.len()
             + self.coverage.len()
+            + self.actions.len()
+            + self.fundamentals.len()
             + usize::from(self.checkpoint.is_some())
     }
 
@@ -268,6 +356,8 @@ impl Batch {
         self.quarantine.extend(later.quarantine);
         self.violations.extend(later.violations);
         self.coverage.extend(later.coverage);
+        self.actions.extend(later.actions);
+        self.fundamentals.extend(later.fundamentals);
         self.checkpoint = later.checkpoint.or_else(|| self.checkpoint.take());
         self.at = self.at.max(later.at);
     }
@@ -284,7 +374,9 @@ impl Batch {
             || peel(&mut self.trades, &mut first.trades)
             || peel(&mut self.quarantine, &mut first.quarantine)
             || peel(&mut self.violations, &mut first.violations)
-            || peel(&mut self.coverage, &mut first.coverage);
+            || peel(&mut self.coverage, &mut first.coverage)
+            || peel(&mut self.actions, &mut first.actions)
+            || peel(&mut self.fundamentals, &mut first.fundamentals);
         Some((first, self))
     }
 }

@@ -41,6 +41,11 @@ pub enum StoreError {
     Replaced(String),
     #[error("{name} is of an older openbell (schema {found}, this one knows {known}): 'openbell db migrate' brings it up to date")]
     Older { name: String, found: u32, known: u32 },
+    #[error("{name} has no instrument {symbol}")]
+    Unknown { name: String, symbol: String },
+    /// A rename would make one of two instruments.
+    #[error("cannot rename {old} to {new} in {name}: {new} is another instrument already")]
+    Taken { name: String, old: String, new: String },
     #[error("the store is closed")]
     Closed,
     #[error("cannot {doing} {name}: {message}")]

@@ -1,8 +1,10 @@
 //! A batch against what is stored: the same for every engine.
 
-use crate::market::{Bar, Interval, Timestamp};
+use crate::market::{Bar, InstrumentId, Interval, Source, Timestamp};
 use crate::pipeline::{Fused, Ranks, fuse, refused, remember};
-use crate::store::contract::{Ack, Batch};
+use crate::quality::Quarantined;
+use crate::store::contract::{Ack, ActionRow, Batch, FundamentalRow};
+use crate::store::reference;
 
 /// A bar with what it said before.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,19 +72,46 @@ pub(crate) fn stretches(bars: &[Bar]) -> impl Iterator<Item = &[Bar]> {
 
 /// Puts a batch into the order of the table, and what no engine takes into quarantine: the engines would differ about it.
 pub(crate) fn ready(mut batch: Batch) -> Batch {
+    let at = batch.at;
     batch.bars.sort_by_key(Bar::key);
-    if batch.bars.iter().all(fits) {
-        return batch;
-    }
-    let (fit, unfit): (Vec<_>, Vec<_>) = std::mem::take(&mut batch.bars).into_iter().partition(fits);
-    for bar in &unfit {
-        tracing::warn!(source = %bar.source, instrument = bar.instrument.0, "a bar with a figure or a time that cannot be kept was refused");
-        let mut row = refused(bar, vec!["not_storable".to_owned()], batch.at);
-        row.open_time = row.open_time.filter(|time| YEARS.contains(time));
-        batch.quarantine.push(row);
-    }
-    batch.bars = fit;
+    refuse(&mut batch.bars, &mut batch.quarantine, fits, |bar| refused_bar(bar, at));
+    refuse(&mut batch.actions, &mut batch.quarantine, action_fits, |row| {
+        not_storable(row.instrument, &row.source, reference::said(&row.action), at)
+    });
+    // A report without a field says nothing: it must not stand before one that does.
+    batch.fundamentals.retain(|row| !row.fundamental.fields.is_empty());
+    refuse(&mut batch.fundamentals, &mut batch.quarantine, report_fits, |row| {
+        not_storable(row.instrument, &row.source, reference::fields_text(&row.fundamental), at)
+    });
     batch
+}
+
+/// Takes the rows that do not fit into quarantine.
+fn refuse<T>(rows: &mut Vec<T>, quarantine: &mut Vec<Quarantined>, fits: fn(&T) -> bool, refused: impl Fn(&T) -> Quarantined) {
+    if rows.iter().all(fits) {
+        return;
+    }
+    let (fit, unfit): (Vec<T>, Vec<T>) = std::mem::take(rows).into_iter().partition(fits);
+    *rows = fit;
+    for row in unfit.iter().map(refused) {
+        let (source, instrument) = (&row.source, row.instrument.0);
+        tracing::warn!(%source, instrument, "a row with a figure or a time that cannot be kept was refused");
+        quarantine.push(row);
+    }
+}
+
+/// Why no engine takes a row.
+const NOT_STORABLE: &str = "not_storable";
+
+fn refused_bar(bar: &Bar, at: Timestamp) -> Quarantined {
+    let mut row = refused(bar, vec![NOT_STORABLE.to_owned()], at);
+    row.open_time = row.open_time.filter(|time| YEARS.contains(time));
+    row
+}
+
+fn not_storable(instrument: InstrumentId, source: &Source, payload: String, at: Timestamp) -> Quarantined {
+    let (source, reasons) = (source.clone(), vec![NOT_STORABLE.to_owned()]);
+    Quarantined { received_at: at, source, instrument, interval: None, open_time: None, reasons, payload }
 }
 
 /// From year 1 to year 9999: what every engine and every notebook can tell.
@@ -91,4 +120,12 @@ const YEARS: std::ops::Range<Timestamp> = Timestamp::from_seconds(-62_135_596_80
 fn fits(bar: &Bar) -> bool {
     let figures = [bar.open, bar.high, bar.low, bar.close, bar.quality, bar.volume.unwrap_or(0.0), bar.vwap.unwrap_or(0.0)];
     figures.into_iter().all(f64::is_finite) && YEARS.contains(&bar.open_time)
+}
+
+fn action_fits(row: &ActionRow) -> bool {
+    reference::figures(&row.action.kind).into_iter().all(f64::is_finite) && YEARS.contains(&row.action.ex_date.midnight())
+}
+
+fn report_fits(row: &FundamentalRow) -> bool {
+    [row.fundamental.fiscal_date.midnight(), row.asked_at].iter().all(|time| YEARS.contains(time))
 }

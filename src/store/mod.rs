@@ -3,6 +3,8 @@
 mod contract;
 mod error;
 mod table;
+mod listing;
+mod reference;
 mod merge;
 mod sqlite;
 mod postgres;
@@ -16,8 +18,8 @@ mod writer;
 
 pub use backup::{Backup, BackupKind, BackupOrder, BackupWay, Manifest, back_up, backup_way, keep_newest};
 pub use contract::{
-    Ack, BarQuery, Batch, Claim, Creation, JobQuery, JobRecord, QuoteRow, RecordQuery, Store, StoreStatus, SymbolStatus, TradeRow,
-    ViolationRow,
+    Ack, ActionRow, BarQuery, Batch, Claim, Creation, FundamentalRow, JobQuery, JobRecord, ListedCount, NameRow, QuoteRow, RecordQuery,
+    RequestCount, Store, StoreStatus, SymbolStatus, TradeRow, ViolationRow,
 };
 pub use copy::{COPYING, CopyError, CopyProgress, CopyReport, Tell, copy};
 pub use digest::{Digester, Digests, TableDigest, digest};

@@ -195,8 +195,8 @@ fn engine(doing: &'static str, name: &str, error: &dyn std::fmt::Display) -> Sto
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::{InstrumentId, Source};
-    use crate::store::contract::QuoteRow;
+    use crate::market::{ActionKind, CorporateAction, Fundamental, InstrumentId, Period, Source, Statement};
+    use crate::store::contract::{ActionRow, FundamentalRow, QuoteRow, TradeRow};
 
     fn batch(n: i64) -> Batch {
         let (instrument, ts_event) = (InstrumentId(n), Timestamp::from_seconds(n));
@@ -204,6 +204,63 @@ mod tests {
         let (last, bid, bid_size, ask, ask_size, volume) = (Some(0.1 + 0.2), None, None, Some(1e300), None, None);
         let quote = QuoteRow { instrument, source, ts_event, ts_recv, last, bid, bid_size, ask, ask_size, volume };
         Batch { quotes: vec![quote], at: ts_event, ..Batch::default() }
+    }
+
+    #[tokio::test]
+    async fn rows_of_every_kind_come_back_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(&folder.path().join("spool.db"), "one", 1 << 20).unwrap();
+        let (instrument, source, at) = (InstrumentId(7), Source::new("fmp"), Timestamp::from_seconds(7));
+        let date = at.date();
+        let action = |kind: ActionKind| ActionRow { instrument, source: source.clone(), action: CorporateAction { ex_date: date, kind } };
+        let fields = serde_json::json!({ "revenue": 1.5e11, "shares": 7, "loss": -3, "none": null, "ä": [true] });
+        let fields = fields.as_object().expect("an object").clone();
+        let fundamental = Fundamental { statement: Statement::BalanceSheet, period: Period::Quarter, fiscal_date: date, fields };
+        let (venue, conditions) = (Some("V".to_owned()), None);
+        let trade = TradeRow {
+            instrument,
+            source: source.clone(),
+            trade_id: "7".to_owned(),
+            ts_event: at,
+            ts_recv: at,
+            price: 1.5,
+            size: 2.0,
+            taker: None,
+            moves: 7,
+            venue,
+            conditions,
+        };
+        let whole = Batch {
+            trades: vec![trade],
+            actions: vec![
+                action(ActionKind::Split { numerator: 4.0, denominator: 1.0 }),
+                action(ActionKind::Dividend { amount: 0.25, currency: Some("USD".to_owned()) }),
+            ],
+            fundamentals: vec![FundamentalRow { instrument, source: source.clone(), fundamental, asked_at: at }],
+            at,
+            ..Batch::default()
+        };
+        spool.push(&whole).await.unwrap();
+        assert_eq!((spool.held().rows, whole.len(), whole.is_empty()), (4, 4, false));
+        assert_eq!(spool.oldest(100).await.unwrap().expect("it waits").batch, whole);
+        let (first, second) = whole.clone().halves().expect("there are two halves");
+        let mut again = first;
+        again.merge(second);
+        assert_eq!(again, whole);
+    }
+
+    /// What a batch was before it had fields for these rows.
+    #[derive(serde::Serialize)]
+    struct Older {
+        quotes: Vec<QuoteRow>,
+        at: Timestamp,
+    }
+
+    #[test]
+    fn a_batch_of_an_older_version_can_be_read() {
+        let Batch { quotes, at, .. } = batch(1);
+        let body = rmp_serde::to_vec_named(&Older { quotes, at }).unwrap();
+        assert_eq!(rmp_serde::from_slice::<Batch>(&body).unwrap(), batch(1));
     }
 
     #[tokio::test]

@@ -317,7 +317,10 @@ pub const TABLES: &[TableSpec] = &[
 ];
 
 /// What is made of the tables for people who read them.
-pub const VIEWS: &[&str] = &["bars_1m", "bars_1d", "latest_quotes", "symbol_status", "stocks"];
+pub const VIEWS: &[&str] = &["bars_1m", "bars_1d", "latest_quotes", "symbol_status", "stocks", "fundamentals_usual"];
+
+/// What the store says of itself once a watchlist was kept, be it empty now.
+pub(crate) const KEPT: &str = "watchlist_kept";
 
 impl TableSpec {
     /// The names of all columns, with commas between.

@@ -14,6 +14,7 @@ mod layout;
 mod model;
 mod overlay;
 mod palette;
+mod report;
 mod symbol;
 mod update;
 mod view;

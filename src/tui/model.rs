@@ -8,7 +8,7 @@ use tui_input::Input;
 
 use crate::calendar::Calendars;
 use crate::config::Config;
-use crate::market::{Symbol, Timestamp};
+use crate::market::{InstrumentId, Symbol, Timestamp};
 use crate::pane::{Action, Context, Effect, PANES, Pane, PaneSpec};
 use crate::request::Catalogue;
 use crate::snapshot::MarketView;
@@ -53,6 +53,8 @@ pub struct Model {
     pub(crate) prompt: Option<Prompt>,
     pub(crate) toast: Option<Toast>,
     pub(crate) keymap: Keymap,
+    /// Whose rows were in view when the engine was last told.
+    pub(crate) seen: Vec<InstrumentId>,
     pub quit: bool,
 }
 
@@ -112,6 +114,7 @@ impl Model {
             prompt: None,
             toast: None,
             keymap: Keymap::new(),
+            seen: Vec::new(),
             quit: false,
         }
     }
@@ -161,6 +164,14 @@ impl Model {
     pub(crate) fn selected_symbol(&self) -> Option<Symbol> {
         let of = |pane: usize| self.panes[pane].pane.selected(&self.context(pane));
         of(self.focus).or_else(|| of(0))
+    }
+
+    /// Whose rows are in view, when that changed.
+    pub(crate) fn newly_seen(&mut self) -> Option<Vec<InstrumentId>> {
+        let seen: Vec<_> = (0..self.panes.len()).flat_map(|pane| self.panes[pane].pane.seen(&self.context(pane))).collect();
+        let changed = seen != self.seen;
+        self.seen.clone_from(&seen);
+        changed.then_some(seen)
     }
 
     pub(crate) fn next_layout(&mut self) {

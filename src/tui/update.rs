@@ -40,6 +40,8 @@ pub enum Msg {
 
 /// Takes one message; the answer is what is to be done outside.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    // What time and prices change moves no row out of view that anybody put there.
+    let may_scroll = matches!(msg, Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..));
     let effects = match msg {
         Msg::Key(key) => on_key(model, key),
         Msg::Paste(text) => text.chars().filter(|c| !c.is_control()).flat_map(|c| paste(model, c)).collect(),
@@ -62,7 +64,11 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
     };
-    carry_out(model, effects)
+    let mut outside = carry_out(model, effects);
+    if may_scroll && let Some(seen) = model.newly_seen() {
+        outside.push(Effect::Ask(Request::Seen(seen)));
+    }
+    outside
 }
 
 /// Effects that concern the screen itself are done here; the others go out.

@@ -77,7 +77,7 @@ fn a_typo_is_told_with_its_place_and_the_nearest_name() {
 fn refused(kind: KeyKind) -> Vec<String> {
     let texts = |list: &[&str]| list.iter().map(ToString::to_string).collect();
     match kind {
-        KeyKind::Text | KeyKind::Secret => texts(&["1", "true", "[\"a\"]", "2026-11-25"]),
+        KeyKind::Text | KeyKind::Secret(_) => texts(&["1", "true", "[\"a\"]", "2026-11-25"]),
         KeyKind::Url => texts(&["1", "true", "\"\"", "\"nonsense\"", "\"ftp://example.com\"", "\"http://\"", "\"HTTP//x\""]),
         KeyKind::Flag => texts(&["1", "0", "\"true\"", "[]"]),
         KeyKind::Integer { min, max } => {
@@ -86,7 +86,7 @@ fn refused(kind: KeyKind) -> Vec<String> {
             values
         }
         KeyKind::Choice(_) => texts(&["\"nonsense\"", "\"\"", "1", "true"]),
-        KeyKind::TextList => texts(&["\"AAPL\"", "[1]", "[\"AAPL\", 2]", "true"]),
+        KeyKind::TextList | KeyKind::Sources => texts(&["\"AAPL\"", "[1]", "[\"AAPL\", 2]", "true"]),
     }
 }
 
@@ -94,12 +94,13 @@ fn refused(kind: KeyKind) -> Vec<String> {
 fn taken(kind: KeyKind) -> Vec<String> {
     let quoted = |text: &&str| format!("\"{text}\"");
     match kind {
-        KeyKind::Text | KeyKind::Secret => vec!["\"\"".to_owned(), "'it is \"so\"'".to_owned()],
+        KeyKind::Text | KeyKind::Secret(_) => vec!["\"\"".to_owned(), "'it is \"so\"'".to_owned()],
         KeyKind::Url => ["http://127.0.0.1:1", "https://a.b", "ws://x", "wss://x/y?z=1"].iter().map(quoted).collect(),
         KeyKind::Flag => vec!["true".to_owned(), "false".to_owned()],
         KeyKind::Integer { min, max } => vec![min.to_string(), max.to_string(), format!("{min:#x}")],
         KeyKind::Choice(choices) => choices.iter().map(quoted).collect(),
         KeyKind::TextList => vec!["[]".to_owned(), "[\"BTC-USD\"]".to_owned()],
+        KeyKind::Sources => vec!["[]".to_owned(), "[\"kraken\"]".to_owned(), "[\"yahoo\", \"alpaca:iex\"]".to_owned()],
     }
 }
 
@@ -137,8 +138,8 @@ fn read(config: &Config, section: &str, key: &KeySpec) -> String {
         KeyKind::Text | KeyKind::Url | KeyKind::Choice(_) => format!("{:?}", section.text(key.name)),
         KeyKind::Flag => section.flag(key.name).to_string(),
         KeyKind::Integer { .. } => section.integer(key.name).to_string(),
-        KeyKind::TextList => format!("{:?}", section.list(key.name)),
-        KeyKind::Secret => "\"\"".to_owned(),
+        KeyKind::TextList | KeyKind::Sources => format!("{:?}", section.list(key.name)),
+        KeyKind::Secret(_) => "\"\"".to_owned(),
     }
 }
 
@@ -156,7 +157,7 @@ fn a_key_that_is_not_typed_has_its_default_and_every_default_is_one_it_may_hold(
 #[test]
 fn a_key_that_is_typed_has_what_was_typed_and_changes_no_other() {
     let empty = resolve("");
-    for (section, key) in keys().into_iter().filter(|(_, key)| key.kind != KeyKind::Secret) {
+    for (section, key) in keys().into_iter().filter(|(_, key)| !matches!(key.kind, KeyKind::Secret(_))) {
         let other = taken(key.kind).into_iter().find(|value| read(&empty, section, key) != *value).expect("another value");
         let config = resolve(&format!("[{section}]\n{} = {other}\n", key.name));
         let changed: Vec<_> = keys().into_iter().filter(|(s, k)| read(&config, s, k) != read(&empty, s, k)).collect();
@@ -180,7 +181,7 @@ const SECRET: &str = "hunter2hunter2";
 const PAID: &[SectionSpec] = &[SectionSpec {
     name: "provider.paid",
     sentence: "A source that wants a key.",
-    keys: &[KeySpec { name: "api_key", sentence: "The key.", default: "\"\"", kind: KeyKind::Secret }],
+    keys: &[KeySpec { name: "api_key", sentence: "The key.", default: "\"\"", kind: KeyKind::Secret(&["PAID_API_KEY", "OLD_API_KEY"]) }],
 }];
 
 #[test]
@@ -189,7 +190,7 @@ fn an_api_key_is_never_printed() {
     assert!(!format!("{raw:?}").contains(SECRET), "as typed");
     let private = Facts { environment: BTreeMap::new(), file_is_private: true };
     let config = Config::resolve(&raw, PAID, &private).unwrap();
-    let key = config.secrets.get("provider.paid").expect("it was typed");
+    let key = config.section("provider.paid").secret("api_key").expect("it was typed");
     assert_eq!(key.expose_secret(), SECRET);
     assert!(!format!("{config:?} {:?} {key:?}", config.section("provider.paid")).contains(SECRET), "as meant");
 
@@ -197,7 +198,33 @@ fn an_api_key_is_never_printed() {
     let error = Config::resolve(&raw, PAID, &open).expect_err("others can read the file");
     assert!(error.contains("chmod 600") && error.contains("[provider.paid]") && !error.contains(SECRET), "{error}");
     let empty = RawConfig::parse("[provider.paid]\napi_key = \"\"\n", PAID).unwrap();
-    assert!(Config::resolve(&empty, PAID, &open).unwrap().secrets.get("provider.paid").is_none());
+    assert!(Config::resolve(&empty, PAID, &open).unwrap().section("provider.paid").secret("api_key").is_none());
+}
+
+#[test]
+fn a_key_of_the_environment_stands_above_that_of_the_file() {
+    let raw = RawConfig::parse("[provider.paid]\napi_key = \"typed\"\n", PAID).unwrap();
+    let none = RawConfig::parse("", PAID).unwrap();
+    let table: [(&[(&str, &str)], &RawConfig, Option<&str>); 5] = [
+        (&[], &raw, Some("typed")),
+        (&[("OLD_API_KEY", "old")], &raw, Some("old")),
+        (&[("OLD_API_KEY", "old"), ("PAID_API_KEY", " new\n")], &raw, Some("new")),
+        (&[("PAID_API_KEY", "")], &none, None),
+        (&[("OTHER_API_KEY", "x")], &none, None),
+    ];
+    for (variables, raw, expected) in table {
+        let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let config = Config::resolve(raw, PAID, &Facts { environment, file_is_private: true }).unwrap();
+        let secret = config.section("provider.paid").secret("api_key").map(|secret| secret.expose_secret().to_owned());
+        assert_eq!(secret.as_deref(), expected, "{variables:?}");
+    }
+}
+
+#[test]
+fn a_source_that_is_not_there_is_told_with_its_place() {
+    let error = wrong("[sources.live]\ncrypto = [\"krakn\"]\n");
+    assert_eq!((error.line, error.column), (2, 10), "{error}");
+    assert!(error.message.contains("names no source with 'krakn'; did you mean 'kraken'?"), "{error}");
 }
 
 #[test]

@@ -1,27 +1,23 @@
 //! Whole days with a made-up Binance: the frames and rows that it sends, and what the store has in the end.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use openbell::calendar::Calendars;
 use openbell::host::Clock;
-use openbell::market::{Delay, Source, Timestamp};
+use openbell::market::{Delay, Timestamp};
 use openbell::provider::binance;
-use openbell::provider::net::{Feed, Sockets, Subscription};
+use openbell::provider::net::Sockets;
 use openbell::quality::CoverageState;
 use openbell::request::{Reply, Request};
-use openbell::snapshot::{FeedState, FeedView, JobState, Standing};
+use openbell::snapshot::{FeedState, JobState, Standing};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_util::sync::CancellationToken;
 
 use crate::server::{Answer, Asked, Day, Manners, Scene, at, drive, in_order, seconds, waits};
 
 const FROM: &str = "2026-11-20T15:00:50Z";
-const MANNERS: Manners = Manners { answer: acknowledge, beat: Some(book) };
+const MANNERS: Manners = Manners { answer: acknowledge, beat: Some(book), greet: None };
 const UNKNOWN: &str = r#"{"code":-1121,"msg":"Invalid symbol."}"#;
 const SHUTDOWN: &str = r#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1795186890000}}"#;
 
@@ -186,8 +182,39 @@ async fn the_list_can_change_while_the_socket_is_open() {
     day.stop().await;
 }
 
+/// A server that says goodbye is left for another connection before it goes, and nothing is missed.
 #[tokio::test]
-async fn a_server_that_shuts_down_is_left_and_the_gap_is_repaired() {
+async fn a_server_that_shuts_down_is_left_without_a_hole() {
+    let day = day(&["BTC-USDT", "ETH-USDT"]).await;
+    let line = day.line(0, 1).await;
+    day.pass_to(at("2026-11-20T15:01:06Z")).await;
+    line.send(trade("BTCUSDT", 1, "15:01:05", "100", "1"));
+    day.pass_to(at("2026-11-20T15:01:30Z")).await;
+    line.send(SHUTDOWN);
+    let again = day.line(1, 1).await;
+    assert_eq!(again.heard(), [request("SUBSCRIBE", &["btcusdt", "ethusdt"], 2)], "everything is subscribed before the old one is left");
+    let over = |day: &Day| (day.log.count("went over to a new connection") == 1).then_some(());
+    day.until(seconds(5), "the new connection", over).await;
+    assert_eq!(day.log.count("the server announced that it shuts down: opening another connection"), 1);
+    day.pass_to(at("2026-11-20T15:01:51Z")).await;
+    // What the old one told as well is one trade.
+    again.send(trade("BTCUSDT", 1, "15:01:05", "100", "1"));
+    again.send(trade("BTCUSDT", 2, "15:01:50", "101", "1"));
+    day.pass_to(at("2026-11-20T15:02:11Z")).await;
+    again.send(trade("BTCUSDT", 3, "15:02:10", "102", "1"));
+    day.pass_to(at("2026-11-20T15:03:04Z")).await;
+    let expected =
+        ["15:01 100 101 100 101 2 100.5 2 regular binance live r0 q1 []", "15:02 102 102 102 102 1 102 1 regular binance live r0 q1 []"];
+    day.expect_bars("BTC-USDT", &expected).await;
+    assert!(day.coverage("BTC-USDT", 0).await.is_empty());
+    let feed = day.feed();
+    assert_eq!((feed.state, feed.errors, feed.reconnects, feed.error), (FeedState::Live, 0, 0, None));
+    assert_eq!(day.stream.count(), 2);
+    day.stop().await;
+}
+
+#[tokio::test]
+async fn a_dropped_connection_comes_back_and_its_gap_is_repaired() {
     let klines = |asked: &Asked| match asked.path.rsplit('/').next() {
         Some("klines") => Answer::json(format!("[{},{}]", kline("2026-11-20T15:01:00Z", 100.0), kline("2026-11-20T15:02:00Z", 7.0))),
         _ => nothing(asked),
@@ -197,14 +224,11 @@ async fn a_server_that_shuts_down_is_left_and_the_gap_is_repaired() {
     day.pass_to(at("2026-11-20T15:01:06Z")).await;
     line.send(trade("BTCUSDT", 1, "15:01:05", "100", "1"));
     day.pass_to(at("2026-11-20T15:01:30Z")).await;
-    line.send(SHUTDOWN);
-    let announced = |day: &Day| day.feed().error.filter(|error| error == "the server announced that it shuts down");
-    day.until(seconds(3), "the announcement", announced).await;
     let dropped = day.clock.now();
     line.close(1001, "bye\u{1b}[2J");
     let dead = day.state(seconds(2), FeedState::Dead).await;
     assert_eq!(dead.error.as_deref(), Some("the source closed the socket (1001 bye[2J)"));
-    assert_eq!((dead.attempt, dead.errors), (1, 2));
+    assert_eq!((dead.attempt, dead.errors), (1, 1));
     let next = dead.next_try.unwrap();
     assert!(dropped < next && next.since(dropped) < seconds(3), "{next}");
     assert_eq!(day.standing("BTC-USDT"), Standing::Stale);
@@ -324,7 +348,7 @@ async fn a_symbol_that_is_confirmed_and_stays_silent_spoils_nothing() {
 
 #[tokio::test]
 async fn a_subscription_that_nobody_confirms_is_tried_again() {
-    let manners = Manners { answer: |_| None, beat: None };
+    let manners = Manners { answer: |_| None, beat: None, greet: None };
     let day = Day::start(Scene { manners, ..scene(&["BTC-USDT"], nothing) }).await;
     let line = day.line(0, 1).await;
     let dead = day.state(seconds(14), FeedState::Dead).await;
@@ -340,23 +364,12 @@ async fn a_ping_is_answered_with_its_own_words() {
     let clock = Clock::manual(at(FROM));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/stream", listener.local_addr().unwrap());
-    let wanted = Subscription { spelling: "BTCUSDT".to_owned(), venue: "CRYPTO".into() };
-    let (subscriptions, subscribed) = watch::channel(vec![wanted]);
-    let (messages, mut told) = mpsc::channel(64);
-    let token = CancellationToken::new();
-    let feed = Feed {
-        protocol: Arc::new(binance::Feed::new(url)),
-        sockets: Sockets::network(clock.clone()),
-        clock: clock.clone(),
-        calendars: Arc::new(Calendars::embedded()),
-        subscriptions: subscribed,
-        number: 0,
-        messages,
-        token: token.clone(),
-        view: FeedView::new(Source::new("binance"), Delay::RealTime, clock.now()),
+    let protocol = binance::Feed::new(url);
+    let sockets = Sockets::network(clock.clone());
+    let client = async {
+        let mut socket = sockets.open(&protocol).await.unwrap();
+        while socket.next().await.is_some() {}
     };
-    let running = tokio::spawn(feed.run());
-    let listening = tokio::spawn(async move { while told.recv().await.is_some() {} });
     let server = async {
         let (stream, _) = listener.accept().await.unwrap();
         let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
@@ -367,12 +380,14 @@ async fn a_ping_is_answered_with_its_own_words() {
             }
         }
     };
-    let words = drive(&clock, Duration::from_millis(1), server).await;
+    let both = async {
+        tokio::select! {
+            words = server => words,
+            () = client => panic!("the client left"),
+        }
+    };
+    let words = drive(&clock, Duration::from_millis(1), both).await;
     assert_eq!(&words[..], b"1795186850000");
-    token.cancel();
-    drive(&clock, Duration::from_millis(10), running).await.unwrap();
-    drop(subscriptions);
-    listening.await.unwrap();
 }
 
 /// A row of klines: high, low and close are counted from the price, which is the average too.
@@ -498,18 +513,32 @@ async fn nothing_is_asked_of_a_source_that_banned_us() {
     let rest = move |asked: &Asked| if asked.path.ends_with("/klines") { answers(asked) } else { looks(asked) };
     let mut day = Day::start(scene(&["BTC-USDT"], rest)).await;
     let (from, to) = ("2026-11-20T10:00:00Z", "2026-11-20T10:01:00Z");
-    let job = day.backfill("BTC-USDT", from, to).await;
-    assert_eq!(job.state, JobState::Failed, "{job:?}");
-    assert!(job.note.contains("rate limited by the source, wait 120 s"), "{}", job.note);
-    let banned_at = day.rest.asked_for("/klines")[0].at;
-    let job = day.backfill("BTC-USDT", from, to).await;
-    assert_eq!(job.state, JobState::Failed, "{job:?}");
-    assert!(job.note.contains("rate limited by the source, wait 1"), "{}", job.note);
-    assert_eq!(day.rest.asked_for("/klines").len(), 1, "whoever goes on asking is banned for longer");
-    day.pass_to(banned_at + seconds(125)).await;
+    // The job waits for the end of the ban, and says so; nobody else asks before either.
     let job = day.backfill("BTC-USDT", from, to).await;
     assert_eq!((job.state, job.rows), (JobState::Done, 1), "{job:?}");
-    assert_eq!(day.rest.asked_for("/klines").len(), 2);
+    let asked = day.rest.asked();
+    let banned_at = day.rest.asked_for("/klines")[0].at;
+    assert!(asked.iter().all(|asked| asked.at <= banned_at || asked.at >= banned_at + seconds(120)), "{asked:?}");
+    assert_eq!(day.rest.asked_for("/klines").len(), 2, "whoever goes on asking is banned for longer");
+    assert_eq!(day.log.count("the backfill waits: rate limited by the source, wait 120 s"), 1);
+    day.stop().await;
+}
+
+/// The weight of an address is counted by the source: near its end nothing is asked until the next minute.
+#[tokio::test]
+async fn an_address_that_asked_nearly_enough_waits_for_the_next_minute() {
+    let heavy = Answer::json(format!("[{}]", kline("2026-11-20T10:00:00Z", 100.0))).with("X-MBX-USED-WEIGHT-1M", "5400");
+    let light = Answer::json(format!("[{}]", kline("2026-11-20T10:01:00Z", 101.0))).with("X-MBX-USED-WEIGHT-1M", "4");
+    let answers = in_order(vec![heavy, light]);
+    let rest = move |asked: &Asked| if asked.path.ends_with("/klines") { answers(asked) } else { nothing(asked) };
+    let mut day = Day::start(scene(&["BTC-USDT"], rest)).await;
+    for minute in ["2026-11-20T10:00:00Z", "2026-11-20T10:01:00Z"] {
+        let job = day.backfill("BTC-USDT", minute, &(at(minute) + seconds(60)).to_string()).await;
+        assert_eq!((job.state, job.rows), (JobState::Done, 1), "{job:?}");
+    }
+    let asked = day.rest.asked_for("/klines");
+    let minute = |asked: &Asked| asked.at.as_seconds() / 60;
+    assert_eq!(minute(&asked[1]), minute(&asked[0]) + 1, "{asked:?}");
     day.stop().await;
 }
 

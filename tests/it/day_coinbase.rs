@@ -13,7 +13,7 @@ use openbell::snapshot::{FeedState, JobState, Standing};
 use crate::server::{Answer, Asked, Day, Manners, Scene, at, in_order, seconds, waits};
 
 const FROM: &str = "2026-11-20T15:00:50Z";
-const MANNERS: Manners = Manners { answer: acknowledge, beat: Some(heartbeat) };
+const MANNERS: Manners = Manners { answer: acknowledge, beat: Some(heartbeat), greet: None };
 
 fn acknowledge(_: &str) -> Option<String> {
     Some(r#"{"type":"subscriptions","channels":[{"name":"ticker","product_ids":["BTC-USD"]}]}"#.to_owned())
@@ -389,7 +389,7 @@ async fn a_product_that_does_not_exist_spoils_nothing() {
         if frame.contains("NO-USD") { Some(refusal.to_owned()) } else { acknowledge(frame) }
     };
     let rest = |asked: &Asked| if asked.path.contains("NO-USD") { Answer::status(404, r#"{"message":"NotFound"}"#) } else { looks(asked) };
-    let manners = Manners { answer, beat: Some(heartbeat) };
+    let manners = Manners { answer, ..MANNERS };
     let day = Day::start(Scene { manners, ..scene(&["NO-USD", "BTC-USD"], rest) }).await;
     let line = day.line(0, 2).await;
     line.send(trade("BTC-USD", 1, "15:00:52", "100", "1"));
@@ -410,7 +410,7 @@ async fn a_product_that_does_not_exist_spoils_nothing() {
 
 #[tokio::test]
 async fn a_subscription_that_nobody_confirms_is_tried_again() {
-    let manners = Manners { answer: |_| None, beat: None };
+    let manners = Manners { answer: |_| None, beat: None, greet: None };
     let day = Day::start(Scene { manners, ..scene(&["BTC-USD"], nothing) }).await;
     let line = day.line(0, 1).await;
     let dead = day.state(seconds(9), FeedState::Dead).await;

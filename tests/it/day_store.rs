@@ -16,15 +16,15 @@ use openbell::calendar::Calendars;
 use openbell::config::{Config, Facts, RawConfig, SECTIONS};
 use openbell::engine::{Duty, Engine, EngineHandle, Setup, config_sections, open_provider, spool_limit};
 use openbell::host::{Clock, LogRing};
-use openbell::market::{Bar, Instrument, InstrumentId, Interval, Symbol, Timestamp};
+use openbell::market::{Bar, Instrument, InstrumentId, Interval, Listed, Symbol, Timestamp};
 use openbell::pipeline::Ranks;
 use openbell::provider::PROVIDERS;
 use openbell::quality::{Coverage, Quarantined, Severity};
 use openbell::request::{EngineEvent, Reply, Request};
 use openbell::snapshot::MarketView;
 use openbell::store::{
-    Ack, BarQuery, Batch, Claim, ColumnKind, Creation, Field, JobQuery, JobRecord, RecordQuery, Row, Spool, Sqlite, Store, StoreError,
-    StoreStatus, TABLES, TableSpec, ViolationRow,
+    Ack, ActionRow, BarQuery, Batch, Claim, ColumnKind, Creation, Field, FundamentalRow, JobQuery, JobRecord, ListedCount, NameRow,
+    RecordQuery, RequestCount, Row, Spool, Sqlite, Store, StoreError, StoreStatus, TABLES, TableSpec, ViolationRow,
 };
 use tokio::sync::watch;
 use tracing_subscriber::layer::SubscriberExt;
@@ -34,7 +34,7 @@ use crate::server::{Answer, Asked, Day, HttpServer, Line, Log, Manners, Scene, S
 const FROM: &str = "2026-11-20T15:00:50Z";
 const DAY: Duration = Duration::from_secs(86_400);
 const TENTH: Duration = Duration::from_millis(100);
-const MANNERS: Manners = Manners { answer: acknowledge, beat: Some(heartbeat) };
+const MANNERS: Manners = Manners { answer: acknowledge, beat: Some(heartbeat), greet: None };
 
 fn acknowledge(_: &str) -> Option<String> {
     Some(r#"{"type":"subscriptions","channels":[]}"#.to_owned())
@@ -195,6 +195,34 @@ impl Store for Remote {
 
     fn instrument(&self, symbol: Symbol) -> BoxFuture<'_, Result<Instrument, StoreError>> {
         self.ask(Box::pin(async move { self.inner.instrument(symbol).await }))
+    }
+
+    fn count_requests(&self, counts: Vec<RequestCount>) -> BoxFuture<'_, Result<Vec<u64>, StoreError>> {
+        self.ask(self.inner.count_requests(counts))
+    }
+
+    fn request_counts(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<RequestCount>, StoreError>> {
+        self.ask(self.inner.request_counts(since))
+    }
+
+    fn actions(&self, instrument: InstrumentId) -> BoxFuture<'_, Result<Vec<ActionRow>, StoreError>> {
+        self.ask(self.inner.actions(instrument))
+    }
+
+    fn fundamentals(&self, instrument: InstrumentId) -> BoxFuture<'_, Result<Vec<FundamentalRow>, StoreError>> {
+        self.ask(self.inner.fundamentals(instrument))
+    }
+
+    fn names(&self, instrument: InstrumentId) -> BoxFuture<'_, Result<Vec<NameRow>, StoreError>> {
+        self.ask(self.inner.names(instrument))
+    }
+
+    fn list(&self, provider: String, listed: Vec<Listed>, at: Timestamp) -> BoxFuture<'_, Result<ListedCount, StoreError>> {
+        self.ask(self.inner.list(provider, listed, at))
+    }
+
+    fn rename(&self, old: Symbol, new: Symbol, on: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.ask(self.inner.rename(old, new, on))
     }
 
     fn instruments(&self) -> BoxFuture<'_, Result<Vec<Instrument>, StoreError>> {

@@ -1,23 +1,24 @@
 //! Whole days with a made-up Yahoo: its streamer of last prices, its charts, and what the store has in the end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use openbell::host::Clock;
 use openbell::market::{Delay, Timestamp};
 use openbell::quality::CoverageState;
 use openbell::request::{Reply, Request};
 use openbell::snapshot::{FeedState, JobState, Standing};
 
-use crate::server::{Answer, Asked, Day, Manners, Scene, at, seconds, waits};
+use crate::server::{Answer, Asked, Day, HttpServer, Manners, Scene, at, in_order, seconds, waits};
 
 /// A Tuesday morning in New York.
 const FROM: &str = "2026-11-24T15:00:50Z";
-const MANNERS: Manners = Manners { answer: |_| None, beat: None };
-/// Looks often enough for a short test.
-const CONFIG: &str = "requests_per_minute = 120\npoll_s = 30\nuser_agent = \"Mozilla/5.0 (test)\"";
+const MANNERS: Manners = Manners { answer: |_| None, beat: None, greet: None };
+/// Looks often enough for a short test, and each of them is a chart.
+const CONFIG: &str = "requests_per_minute = 120\npoll_s = 30\nuser_agent = \"Mozilla/5.0 (test)\"\nquotes = false";
 
 /// A price as the streamer sends it; the previous close is 189.3 where it can be told.
 struct Tick<'a> {
@@ -164,7 +165,8 @@ async fn last_prices_become_sampled_minutes() {
         "AAPL",
         &[
             joined,
-            first, // The feed was silent in session before it: what it did not say then is not known.
+            // The feed was silent in session from its last price on: what it did not say then is not known.
+            "15:01 190.25 190.75 189.5 189.5 2200 - - regular yahoo live r1 q1 [partial|sampled]",
             "15:02 190.26 190.26 190.26 190.26 100 - - regular yahoo live r0 q1 [partial|sampled]",
         ],
     )
@@ -284,9 +286,6 @@ async fn charts_stand_in_while_the_socket_is_down() {
         assert_eq!((last.value, last.ts_event), (190.0, at("2026-11-24T15:00:40Z")));
         assert_eq!(day.standing(name), Standing::Fresh);
     }
-    // One after the other, not all at once.
-    let spread = waits(&day.rest.asked());
-    assert!(spread.iter().all(|wait| *wait >= 0.9), "{spread:?}");
     // What is not known is told once, and left alone.
     assert_eq!(day.rest.asked_for("ZZZZ").len(), 1);
     assert_eq!(day.log.count("not found: yahoo price of ZZZZ: 404: Not Found: No data found, symbol may be delisted"), 1);
@@ -464,5 +463,139 @@ async fn history_is_written_as_the_source_has_it_and_asked_once() {
     assert_eq!(asked(&day)[1..], [(at("2026-11-24T14:35:00Z"), at("2026-11-24T14:37:00Z"))]);
     assert_eq!(stored(day.bars("AAPL").await), expected);
     assert_eq!(day.rest.asked().into_iter().filter(|asked| asked.value("interval") == "1d").count(), 1);
+    day.stop().await;
+}
+
+const INVALID_CRUMB: &str = r#"{"finance":{"result":null,"error":{"code":"Unauthorized","description":"Invalid Crumb"}}}"#;
+
+/// A row of quotes in regular hours.
+fn quote_row(symbol: &str) -> String {
+    let time = at("2026-11-24T15:00:40Z").as_seconds();
+    format!(
+        r#"{{"symbol":"{symbol}","quoteType":"EQUITY","marketState":"REGULAR","regularMarketPrice":190.5,"regularMarketTime":{time},"regularMarketPreviousClose":189.3,"regularMarketVolume":999000,"bid":190.25,"bidSize":2,"ask":190.75,"askSize":3}}"#
+    )
+}
+
+/// The quotes of those that are asked for; of ZZZZ nothing is known, and nothing is said.
+fn quotes(asked: &Asked) -> Answer {
+    let rows: Vec<_> = asked.value("symbols").split(',').filter(|symbol| *symbol != "ZZZZ").map(quote_row).collect();
+    Answer::json(format!(r#"{{"quoteResponse":{{"error":null,"result":[{}]}}}}"#, rows.join(",")))
+}
+
+/// The cookie's page and the crumb; quotes are answered by `quotes`.
+fn passes(quotes: impl Fn(&Asked) -> Answer + Send + Sync) -> impl Fn(&Asked) -> Answer + Send + Sync {
+    move |asked| match asked.path.as_str() {
+        "/" => {
+            let page = Answer::status(404, "<html>").with("set-cookie", "A1=d=one&S=two; Max-Age=31557600; Secure");
+            page.with("set-cookie", "A3=three; Path=/")
+        }
+        "/v1/test/getcrumb" => Answer::json("ab/C.d=12"),
+        "/v7/finance/quote" => quotes(asked),
+        path => panic!("nobody asks for {path}"),
+    }
+}
+
+/// A day whose quotes are answered by a server of their own; its clock stands still.
+async fn quoted(symbols: &'static [&'static str], quotes: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> (Day, HttpServer) {
+    let server = HttpServer::start(&Clock::manual(at(FROM)), quotes).await;
+    let url = &server.url;
+    let config = format!("requests_per_minute = 120\npoll_s = 30\nquote_url = \"{url}\"\ncookie_url = \"{url}\"");
+    let refusals = vec![Answer::status(503, ""); 200];
+    let day = Day::start(Scene { config: config.leak(), refusals, ..scene(symbols, looks) }).await;
+    (day, server)
+}
+
+#[tokio::test]
+async fn prices_of_many_symbols_are_one_question() {
+    let (day, server) = quoted(&["AAPL", "BRK.B", "ZZZZ"], passes(quotes)).await;
+    day.until(seconds(10), "a quote of each", |day| day.row("AAPL").last.zip(day.row("BRK.B").last)).await;
+    day.pass(seconds(65)).await;
+    let asked = server.asked_for("/v7/finance/quote");
+    assert!((2..=4).contains(&asked.len()), "{asked:?}");
+    assert_eq!((asked[0].value("symbols"), asked[0].value("crumb")), ("AAPL,BRK-B,ZZZZ", "ab/C.d=12"));
+    assert_eq!(asked[0].header("cookie"), "A1=d=one&S=two; A3=three");
+    assert_eq!((server.asked_for("/getcrumb").len(), server.asked_for("/getcrumb")[0].header("cookie")), (1, "A1=d=one&S=two; A3=three"));
+    assert!(day.rest.asked().is_empty(), "no chart is needed");
+    let row = day.row("BRK.B");
+    let last = row.last.unwrap();
+    assert_eq!((last.value, last.ts_event, row.reference, row.volume), (190.5, at("2026-11-24T15:00:40Z"), Some(189.3), Some(999_000.0)));
+    assert_eq!((row.quote.bid, row.quote.ask), (Some(190.25), Some(190.75)));
+    assert!(day.row("ZZZZ").last.is_none());
+    assert_eq!((day.feed().state, day.standing("AAPL")), (FeedState::Polling, Standing::Fresh));
+    day.stop().await;
+}
+
+#[tokio::test]
+async fn a_crumb_that_is_refused_is_fetched_anew_once() {
+    let refused = Arc::new(AtomicBool::new(false));
+    let refuses = Arc::clone(&refused);
+    // The second question is refused, and the third has a new crumb.
+    let count = AtomicUsize::new(0);
+    let (day, server) = quoted(
+        &["AAPL"],
+        passes(move |asked| {
+            if count.fetch_add(1, Ordering::Relaxed) == 1 {
+                refuses.store(true, Ordering::Relaxed);
+                return Answer::status(401, INVALID_CRUMB);
+            }
+            quotes(asked)
+        }),
+    )
+    .await;
+    day.until(seconds(60), "the refusal", |_| refused.load(Ordering::Relaxed).then_some(())).await;
+    day.pass(seconds(5)).await;
+    assert_eq!((server.asked_for("/getcrumb").len(), server.asked_for("/quote").len()), (2, 3));
+    assert!(day.rest.asked().is_empty(), "no chart is needed");
+    assert_eq!(day.feed().error.as_deref(), Some("127.0.0.1 answered 503 to the socket"));
+    day.stop().await;
+}
+
+/// Every way in which that path was seen to fail: each look goes on with charts, without an error.
+#[tokio::test]
+async fn charts_stand_in_where_quotes_cannot_be_had() {
+    let page = || Answer::status(404, "").with("set-cookie", "A1=one");
+    let too_many = || Answer::status(429, "Too Many Requests");
+    let ways = [
+        ("no crumb", vec![page(), too_many()]),
+        ("a page as crumb", vec![page(), Answer::json("<!DOCTYPE html><html>")]),
+        ("words as crumb", vec![page(), Answer::json("Too Many Requests")]),
+        ("an error as crumb", vec![page(), Answer::json(INVALID_CRUMB)]),
+        ("an empty crumb", vec![page(), Answer::json("")]),
+        ("no quotes", vec![page(), Answer::json("crumb"), too_many()]),
+        ("a page as quotes", vec![page(), Answer::json("crumb"), Answer::json("<html>Will be right back")]),
+        ("a new crumb that is refused", vec![page(), Answer::json("crumb"), Answer::status(401, INVALID_CRUMB)]),
+    ];
+    for (way, answers) in ways {
+        let questions = answers.len();
+        let (day, server) = quoted(&["AAPL"], in_order(answers)).await;
+        day.until(seconds(10), way, |day| day.row("AAPL").last).await;
+        day.pass(seconds(65)).await;
+        assert_eq!(server.asked().len(), questions, "{way}: it is left alone for a while");
+        assert!(day.rest.asked_for("AAPL").len() >= 2, "{way}");
+        let feed = day.feed();
+        assert_eq!((feed.state, day.standing("AAPL")), (FeedState::Polling, Standing::Fresh), "{way}: {feed:#?}");
+        assert_eq!(feed.error.as_deref(), Some("127.0.0.1 answered 503 to the socket"), "{way}");
+        assert_eq!(day.log.count("quotes cannot be had, charts stand in for 900 s"), 1, "{way}");
+        day.stop().await;
+    }
+}
+
+/// After a quarter of an hour it is tried again.
+#[tokio::test]
+async fn quotes_are_tried_again_after_a_while() {
+    let closed = Arc::new(AtomicBool::new(true));
+    let closes = Arc::clone(&closed);
+    let open = passes(quotes);
+    let rest = move |asked: &Asked| if closes.load(Ordering::Relaxed) { Answer::status(429, "Too Many Requests") } else { open(asked) };
+    let (day, server) = quoted(&["AAPL"], rest).await;
+    day.until(seconds(10), "a chart", |day| day.row("AAPL").last).await;
+    closed.store(false, Ordering::Relaxed);
+    day.pass(seconds(840)).await;
+    assert!(server.asked_for("/v7/finance/quote").is_empty());
+    day.pass(seconds(120)).await;
+    assert!(!server.asked_for("/v7/finance/quote").is_empty());
+    let charts = day.rest.asked_for("AAPL").len();
+    day.pass(seconds(65)).await;
+    assert_eq!(day.rest.asked_for("AAPL").len(), charts, "no chart is needed any more");
     day.stop().await;
 }

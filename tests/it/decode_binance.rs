@@ -1,8 +1,8 @@
 //! Binance: composed shapes in, typed events out.
 
-use openbell::market::{EventKind, Interval, Last, MarketEvent, Moves, Quote, Side, SourceBar, Timestamp, Trade};
-use openbell::provider::binance::{decode, klines, look, pages};
-use openbell::provider::{HistoryPage, ProviderError, StreamItem};
+use openbell::market::{EventKind, Interval, Last, MarketEvent, Quote, Side, SourceBar, Timestamp, Trade, TradeId};
+use openbell::provider::binance::{decode, klines, look, pages, symbols};
+use openbell::provider::{DirectoryQuery, HistoryPage, ProviderError, StreamItem};
 
 const TRADED: &str = "2026-11-20T15:04:05.678Z";
 const SENT: &str = "2026-11-20T15:04:05.68Z";
@@ -22,7 +22,8 @@ fn event(ts_event: &str, kind: EventKind) -> MarketEvent {
 }
 
 fn trade(taker: Option<Side>) -> EventKind {
-    EventKind::Trade(Trade { price: 68_923.67, size: 0.000_64, trade_id: Some(3_995_098_663), taker, moves: Moves::all() })
+    let trade_id = Some(TradeId::Counted(3_995_098_663));
+    EventKind::Trade(Trade { price: 68_923.67, size: 0.000_64, trade_id, taker, ..Trade::default() })
 }
 
 fn check(name: &str, expected: &[StreamItem]) {
@@ -91,7 +92,7 @@ fn answers_to_a_request() {
 #[test]
 fn a_goodbye_is_told() {
     for name in ["shutdown.json", "shutdown_raw.json", "shutdown_untyped.json"] {
-        check(name, &[StreamItem::Refused("the server announced that it shuts down".to_owned())]);
+        check(name, &[StreamItem::Leaving("the server announced that it shuts down".to_owned())]);
     }
 }
 
@@ -186,4 +187,45 @@ fn pages_hold_1000_bars() {
     assert!(pages(Interval::OneDay, now, now, now).is_empty());
     let weeks = pages(Interval::OneWeek, Timestamp::MIN, now, now);
     assert_eq!(weeks, [(at("2017-07-01T00:00:00Z"), now)]);
+}
+
+#[test]
+fn months_are_sealed_by_the_calendar() {
+    let month = |time: &str| {
+        let open = at(time).as_micros() / 1_000;
+        format!(r#"[{open},"100","110","90","105","2",0,"200",7,"1","100","0"]"#)
+    };
+    let body = format!("[{},{}]", month("2026-01-01T00:00:00Z"), month("2026-02-01T00:00:00Z"));
+    let page = HistoryPage { interval: Interval::OneMonth, ..page("2026-01-01T00:00:00Z", "2026-12-01T00:00:00Z") };
+    // January has more than thirty days, February fewer.
+    let table = [("2026-01-31T12:00:00Z", 0), ("2026-02-01T00:00:00Z", 1), ("2026-02-28T23:59:59Z", 1), ("2026-03-01T00:00:00Z", 2)];
+    for (now, bars) in table {
+        assert_eq!(klines(body.as_bytes(), &page, at(now)).expect(now).len(), bars, "{now}");
+    }
+}
+
+fn query(search: Option<&str>, limit: usize) -> DirectoryQuery {
+    DirectoryQuery { search: search.map(str::to_owned), limit, ..DirectoryQuery::default() }
+}
+
+#[test]
+fn symbols_of_any_status_are_listed() {
+    let body = fixture("exchange_info.json");
+    let page = symbols(&body, &query(None, 100)).expect("symbols");
+    let rows: Vec<_> = page.listed.iter().map(|row| (row.symbol.as_str(), row.spelling.as_str(), row.active)).collect();
+    let expected = [
+        ("BTC-USDT", "BTCUSDT", true),
+        ("ETH-BTC", "ETHBTC", true),
+        ("OLD-USDT", "OLDUSDT", false),
+        ("SOL-USDC", "SOLUSDC", false),
+        ("XRP-EUR", "XRPEUR", false),
+    ];
+    assert_eq!(rows, expected);
+    assert_eq!((page.skipped, page.next.as_deref()), (3, None), "a name in another script, a quote that is not ours, and no name at all");
+    assert_eq!(symbols(&body, &query(Some("btc"), 100)).expect("symbols").listed.len(), 2);
+    assert_eq!(symbols(&body, &query(Some("btc-usdt"), 100)).expect("symbols").listed.len(), 1);
+    assert_eq!(symbols(&body, &query(None, 2)).expect("symbols").listed.len(), 2);
+    for name in ["klines_refused.json", "page.html"] {
+        assert!(matches!(symbols(&fixture(name), &query(None, 1)), Err(ProviderError::Malformed { .. })), "{name}");
+    }
 }

@@ -1,8 +1,8 @@
 //! Coinbase: recorded shapes in, typed events out.
 
-use openbell::market::{EventKind, Interval, Last, MarketEvent, Moves, Quote, Side, SourceBar, Timestamp, Trade};
-use openbell::provider::coinbase::{candles, decode, look, pages};
-use openbell::provider::{HistoryPage, ProviderError, StreamItem};
+use openbell::market::{AssetClass, EventKind, Interval, Last, MarketEvent, Quote, Side, SourceBar, Timestamp, Trade, TradeId};
+use openbell::provider::coinbase::{candles, clock, decode, look, pages, products};
+use openbell::provider::{DirectoryQuery, HistoryPage, ProviderError, StreamItem};
 
 const SENT: &str = "2026-11-20T15:04:05.678901Z";
 const RECEIVED: &str = "2026-11-20T15:04:07Z";
@@ -21,7 +21,8 @@ fn event(ts_event: &str, kind: EventKind) -> MarketEvent {
 }
 
 fn trade(trade_id: u64, taker: Option<Side>) -> EventKind {
-    EventKind::Trade(Trade { price: 68_923.67, size: 0.000_64, trade_id: Some(trade_id), taker, moves: Moves::all() })
+    let trade_id = Some(TradeId::Counted(trade_id));
+    EventKind::Trade(Trade { price: 68_923.67, size: 0.000_64, trade_id, taker, ..Trade::default() })
 }
 
 fn check(name: &str, expected: &[StreamItem]) {
@@ -182,7 +183,43 @@ fn pages_hold_299_buckets() {
     let edges = ["2026-11-18T00:00:00Z", "2026-11-19T00:55:00Z", "2026-11-20T01:50:00Z", "2026-11-20T15:00:00Z"];
     let expected: Vec<_> = edges.windows(2).map(|edges| (at(edges[0]), at(edges[1]))).collect();
     assert_eq!(day, expected);
-    assert!(pages(Interval::OneWeek, Timestamp::MIN, now, now).is_empty());
+    for interval in [Interval::ThirtyMinutes, Interval::OneWeek, Interval::OneMonth] {
+        assert!(pages(interval, Timestamp::MIN, now, now).is_empty(), "{interval}");
+    }
     assert!(pages(Interval::OneDay, now, now, now).is_empty());
     assert_eq!(pages(Interval::OneDay, Timestamp::MIN, now, now).first().map(|page| page.0), Some(at("2015-01-01T00:00:00Z")));
+}
+
+fn query(search: Option<&str>, limit: usize) -> DirectoryQuery {
+    DirectoryQuery { search: search.map(str::to_owned), limit, ..DirectoryQuery::default() }
+}
+
+#[test]
+fn products_that_have_a_symbol_are_listed() {
+    let body = fixture("products.json");
+    let page = products(&body, &query(None, 100)).expect("products");
+    let rows: Vec<_> = page.listed.iter().map(|row| (row.symbol.as_str(), row.spelling.as_str(), row.active)).collect();
+    // Offline, cancel-only and disabled ones are listed, and not active.
+    let expected = [
+        ("BTC-USD", "BTC-USD", true),
+        ("ETH-BTC", "ETH-BTC", true),
+        ("OLD-USD", "OLD-USD", false),
+        ("SOL-USD", "SOL-USD", false),
+        ("XRP-EUR", "XRP-EUR", false),
+    ];
+    assert_eq!(rows, expected);
+    assert_eq!((page.skipped, page.next.as_deref()), (2, None), "one is quoted in what we have no symbol for, one has no name");
+    let first = &page.listed[0];
+    assert_eq!((first.asset_class, first.name.as_deref(), first.currency.as_deref()), (AssetClass::Crypto, Some("BTC/USD"), Some("USD")));
+    assert_eq!(products(&body, &query(Some("btc"), 100)).expect("products").listed.len(), 2);
+    assert_eq!(products(&body, &query(Some("btc"), 1)).expect("products").listed.len(), 1);
+    for name in ["candles_refused.json", "page.html"] {
+        assert!(matches!(products(&fixture(name), &query(None, 1)), Err(ProviderError::Malformed { .. })), "{name}");
+    }
+}
+
+#[test]
+fn a_clock_is_a_sign_of_life() {
+    assert_eq!(clock(&fixture("time.json")), Ok("its clock says 2026-11-20T15:04:07.123Z".to_owned()));
+    assert!(clock(&fixture("page.html")).is_err());
 }

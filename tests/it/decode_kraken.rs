@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use openbell::market::{EventKind, Interval, Last, MarketEvent, Moves, Quote, Side, SourceBar, Timestamp, Trade};
-use openbell::provider::kraken::{candles, decode, look, pages, refusal};
-use openbell::provider::{HistoryPage, ProviderError, StreamItem};
+use openbell::market::{EventKind, Interval, Last, MarketEvent, Quote, Side, SourceBar, Timestamp, Trade, TradeId};
+use openbell::provider::kraken::{asset_pairs, candles, decode, look, pages, refusal, status};
+use openbell::provider::{DirectoryQuery, HistoryPage, ProviderError, StreamItem};
 
 const SENT: &str = "2026-11-20T15:04:05.440295Z";
 const RECEIVED: &str = "2026-11-20T15:04:07Z";
@@ -23,7 +23,8 @@ fn event(ts_event: &str, kind: EventKind) -> MarketEvent {
 }
 
 fn trade(trade_id: u64, taker: Option<Side>) -> EventKind {
-    EventKind::Trade(Trade { price: 68_923.7, size: 0.000_276_25, trade_id: Some(trade_id), taker, moves: Moves::all() })
+    let trade_id = Some(TradeId::Counted(trade_id));
+    EventKind::Trade(Trade { price: 68_923.7, size: 0.000_276_25, trade_id, taker, ..Trade::default() })
 }
 
 fn check(name: &str, expected: &[StreamItem]) {
@@ -233,8 +234,9 @@ fn refusals_come_with_status_200() {
         assert_eq!(refusal(&fixture(name), "kraken candles of BTC/USD", at("2026-11-20T15:04:00Z")), expected, "{name}");
     };
     let said = |words: &str| format!("kraken candles of BTC/USD: {words}");
-    check("error_rate.json", Some(ProviderError::RateLimited { after: None }));
-    check("error_too_many.json", Some(ProviderError::RateLimited { after: None }));
+    // Where it does not say until when, a few seconds are left to it.
+    check("error_rate.json", Some(ProviderError::RateLimited { after: Some(Duration::from_secs(5)) }));
+    check("error_too_many.json", Some(ProviderError::RateLimited { after: Some(Duration::from_secs(5)) }));
     check("error_throttled.json", Some(ProviderError::RateLimited { after: Some(Duration::from_secs(37)) }));
     check("error_busy.json", Some(ProviderError::Retryable { message: said("EService:Busy"), after: None }));
     check("error_unknown_pair.json", Some(ProviderError::NotFound { message: said("EQuery:Unknown asset pair") }));
@@ -265,5 +267,33 @@ fn pages_end_where_the_source_does() {
     assert!(pages(Interval::OneMinute, Timestamp::MIN, at("2026-11-20T03:05:00Z"), now).is_empty(), "older is out of reach");
     assert_eq!(pages(Interval::OneDay, Timestamp::MIN, now, now), edges("2024-12-05T00:00:00Z", "2026-11-20T15:00:30Z"));
     assert!(pages(Interval::OneWeek, Timestamp::MIN, now, now).is_empty());
+    assert!(pages(Interval::OneMonth, Timestamp::MIN, now, now).is_empty());
     assert!(pages(Interval::OneDay, now, now, now).is_empty());
+}
+
+fn query(search: Option<&str>, limit: usize) -> DirectoryQuery {
+    DirectoryQuery { search: search.map(str::to_owned), limit, ..DirectoryQuery::default() }
+}
+
+#[test]
+fn pairs_are_listed_by_the_names_of_the_socket() {
+    let body = fixture("asset_pairs.json");
+    let page = asset_pairs(&body, &query(None, 100)).expect("pairs");
+    let rows: Vec<_> = page.listed.iter().map(|row| (row.symbol.as_str(), row.spelling.as_str(), row.active)).collect();
+    let expected =
+        [("SOL-EUR", "SOL/EUR", false), ("DOGE-USD", "DOGE/USD", true), ("ETH-BTC", "ETH/BTC", true), ("BTC-USD", "BTC/USD", true)];
+    assert_eq!(rows, expected);
+    assert_eq!((page.skipped, page.next.as_deref()), (2, None), "a dark pool has no name on the socket, and one quote is not ours");
+    assert_eq!(asset_pairs(&body, &query(Some("btc"), 100)).expect("pairs").listed.len(), 2);
+    assert_eq!(asset_pairs(&body, &query(Some("btc-usd"), 100)).expect("pairs").listed.len(), 1);
+    assert_eq!(asset_pairs(&body, &query(None, 1)).expect("pairs").listed.len(), 1);
+    for name in ["error_busy.json", "page.html"] {
+        assert!(matches!(asset_pairs(&fixture(name), &query(None, 1)), Err(ProviderError::Malformed { .. })), "{name}");
+    }
+}
+
+#[test]
+fn a_status_is_a_sign_of_life() {
+    assert_eq!(status(&fixture("system_status.json")), Ok("it is cancel_only".to_owned()));
+    assert!(status(&fixture("page.html")).is_err());
 }

@@ -1,7 +1,9 @@
 //! Yahoo: observed shapes in, typed events and bars out.
 
-use openbell::market::{EventKind, Interval, Last, MarketEvent, Quote, SourceBar, Timestamp, Zone};
-use openbell::provider::yahoo::{Split, bars, chart, decode, look, splits, unadjust};
+use openbell::market::{
+    ActionKind, AssetClass, CorporateAction, EventKind, Interval, Last, MarketEvent, Quote, SourceBar, Timestamp, Zone,
+};
+use openbell::provider::yahoo::{Split, actions, bars, chart, cookies, crumb, decode, found, look, quotes, splits, unadjust};
 use openbell::provider::{HistoryPage, ProviderError, StreamItem};
 
 const SENT: &str = "2025-11-21T15:00:00Z";
@@ -238,4 +240,121 @@ fn a_look_is_the_last_regular_price_at_its_own_time() {
     assert_eq!(seen, Ok(vec![event("AAPL", "2026-11-20T21:00:01Z", EventKind::Last(other))]));
     let nothing = look(&chart(&fixture("chart_no_price.json")).expect("a chart"), "AAPL", at(RECEIVED));
     assert!(matches!(nothing, Err(ProviderError::Malformed { .. })));
+}
+
+#[test]
+fn months_are_labelled_by_their_first_day() {
+    let month = |open_time, prices, volume| bar(Interval::OneMonth, open_time, prices, Some(volume));
+    let months = [
+        month("2026-09-01T00:00:00Z", [150.0, 158.0, 149.0, 157.0], 100.0),
+        month("2026-10-01T00:00:00Z", [157.0, 161.0, 155.0, 160.0], 200.0),
+    ];
+    // The live price stands beside the month that forms; October lasts until its last day is over in New York.
+    check_bars("chart_months.json", Interval::OneMonth, "2026-11-20T20:00:00Z", &months);
+    check_bars("chart_months.json", Interval::OneMonth, "2026-11-01T03:59:00Z", &months[..1]);
+}
+
+#[test]
+fn dividends_are_told_as_they_were_paid() {
+    let series = chart(&fixture("chart_split.json")).expect("a chart");
+    let known = splits(&series).expect("usable splits");
+    let action = |date: &str, kind| CorporateAction { ex_date: date.parse().expect(date), kind };
+    let dividend = |amount, currency: Option<&str>| ActionKind::Dividend { amount, currency: currency.map(str::to_owned) };
+    let split = action("2020-08-31", ActionKind::Split { numerator: 4.0, denominator: 1.0 });
+    assert_eq!(actions(&series, &known), [action("2020-08-07", dividend(0.82, Some("USD"))), split]);
+    // Without an amount, and of no date, they are none; pence and pounds are not told apart.
+    let series = chart(&fixture("chart_dividends.json")).expect("a chart");
+    let expected = [action("2026-05-14", dividend(1.5, None)), action("2026-08-13", dividend(0.25, Some("EUR")))];
+    assert_eq!(actions(&series, &[]), expected);
+}
+
+fn asked(spellings: &[&str]) -> Vec<String> {
+    spellings.iter().map(|spelling| (*spelling).to_owned()).collect()
+}
+
+#[test]
+fn a_quote_is_the_newest_price_of_its_day() {
+    let seen = quotes(&fixture("quotes.json"), &asked(&["AAPL", "MSFT", "BTC-USD", "NVDA", "OLD", "ZZZZ"]), at(RECEIVED)).expect("quotes");
+    let regular = Last {
+        price: 244.6,
+        reference: Some(241.53),
+        day_open: Some(241.07),
+        day_high: Some(245.41),
+        day_low: Some(241.0),
+        day_volume: Some(40_896_227.0),
+    };
+    let crypto = Last { price: 95_000.51, reference: Some(94_000.0), day_volume: Some(30_000_000_000.0), ..Last::default() };
+    let top = Quote { bid: Some(95_000.0), bid_size: None, ask: Some(95_001.0), ask_size: None };
+    let expected = [
+        // After the close; the bid and ask of the close are of no use any more.
+        event("AAPL", "2025-02-15T00:59:58Z", EventKind::Last(Last { price: 244.64, ..regular })),
+        // Before the open the day's figures are those of the day before, and the change is counted from its close.
+        event("MSFT", "2025-02-14T10:00:00Z", EventKind::Last(last(408.0, Some(410.54), None))),
+        event("BTC-USD", "2025-02-14T21:00:00Z", EventKind::Last(crypto)),
+        event("BTC-USD", "2025-02-14T21:00:00Z", EventKind::Quote(top)),
+        // Overnight.
+        event("NVDA", "2025-02-15T03:00:00Z", EventKind::Last(last(139.0, Some(138.85), None))),
+    ];
+    assert_eq!(seen, expected, "a stub, a row of wrong types, one without a time, and one that nobody asked for are left out");
+    let one = quotes(&fixture("quotes.json"), &asked(&["ZZZZ"]), at(RECEIVED));
+    assert_eq!(one, Ok(Vec::new()), "what is not known is left out without a word");
+    assert_eq!(quotes(&fixture("quotes_empty.json"), &asked(&["ZZZZ"]), at(RECEIVED)), Ok(Vec::new()));
+}
+
+#[test]
+fn what_stands_in_the_place_of_quotes_is_an_error() {
+    let unauthorized = ProviderError::Unauthorized { message: "yahoo says Unauthorized: Invalid Crumb".to_owned() };
+    assert_eq!(quotes(&fixture("quotes_invalid_crumb.json"), &asked(&["AAPL"]), at(RECEIVED)), Err(unauthorized));
+    for name in ["page.html", "chart_minutes.json", "chart_truncated.json"] {
+        let answer = quotes(&fixture(name), &asked(&["AAPL"]), at(RECEIVED));
+        assert!(matches!(answer, Err(ProviderError::Malformed { .. })), "{name}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_page_is_no_crumb() {
+    assert_eq!(crumb(b"ab/C.d=12").as_deref(), Some("ab/C.d=12"));
+    assert_eq!(crumb(b"ab\\u002FCd\n").as_deref(), Some("ab/Cd"));
+    assert_eq!(crumb(&fixture("page.html")), None);
+    assert_eq!(crumb(&fixture("crumb_page.html")), None);
+    assert_eq!(crumb(&fixture("crumb_too_many.txt")), None);
+    assert_eq!(crumb(&fixture("quotes_invalid_crumb.json")), None);
+    for body in ["", " ", "{}", "two words", "<b>", "far-longer-than-any-crumb-that-was-ever-seen"] {
+        assert_eq!(crumb(body.as_bytes()), None, "{body}");
+    }
+    assert_eq!(crumb(b"\xff\xfe"), None);
+}
+
+#[test]
+fn cookies_are_sent_back_without_their_conditions() {
+    let mut headers = reqwest::header::HeaderMap::new();
+    assert_eq!(cookies(&headers), "");
+    for cookie in ["A1=d=one&S=two; Max-Age=31557600; Domain=.yahoo.com; Secure", "A3=three", "A1S=; Max-Age=0", "odd"] {
+        headers.append("Set-Cookie", cookie.parse().expect(cookie));
+    }
+    assert_eq!(cookies(&headers), "A1=d=one&S=two; A3=three");
+}
+
+#[test]
+fn what_is_found_has_a_symbol_of_ours() {
+    let page = found(&fixture("search.json"), 10).expect("a page");
+    let rows: Vec<_> =
+        page.listed.iter().map(|row| (row.symbol.as_str(), row.spelling.as_str(), row.asset_class, row.venue.as_deref())).collect();
+    let expected = [
+        ("AAPL", "AAPL", AssetClass::Equity, Some("XNAS")),
+        ("BRK.B", "BRK-B", AssetClass::Equity, Some("XNYS")),
+        ("VOD:XLON", "VOD.L", AssetClass::Equity, Some("XLON")),
+        ("SPY", "SPY", AssetClass::Etf, Some("ARCX")),
+        ("BTC-USD", "BTC-USD", AssetClass::Crypto, None),
+        ("EUR/USD", "EURUSD=X", AssetClass::Fx, None),
+        ("^GSPC", "^GSPC", AssetClass::Index, None),
+    ];
+    assert_eq!(rows, expected);
+    let names: Vec<_> = page.listed.iter().take(3).map(|row| row.name.as_deref()).collect();
+    assert_eq!(names, [Some("Apple Inc."), Some("Berkshire[2J Hathaway"), None]);
+    assert_eq!((page.skipped, page.next), (3, None), "a future, a fund, and a row of another house");
+    assert_eq!(found(&fixture("search.json"), 2).expect("a page").listed.len(), 2);
+    for name in ["page.html", "chart_not_found.json"] {
+        assert!(matches!(found(&fixture(name), 10), Err(ProviderError::Malformed { .. })), "{name}");
+    }
 }

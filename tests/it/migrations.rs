@@ -25,11 +25,13 @@ mod postgres_files {
 
 /// Every migration there is, with the SHA-256 of its text. A new one gets a line here; one that was released never
 /// changes, because stores that have it would no longer be opened.
-const FILES: [(&str, i32, &str); 4] = [
+const FILES: [(&str, i32, &str); 6] = [
     ("sqlite", 1, "ca2386b23d2baf9ef1d2ee77a787c5aedd96466913f2ac1a8626161d813a9075"),
     ("sqlite", 2, "c0ba6ecf60f1cdb1a557413352c5f6035bbb46cd34284f4885076a24fd646640"),
+    ("sqlite", 3, "bfd25739c7325e15b779bbe175726566871be95c7721e36ae2cf2dd40f00d4fd"),
     ("postgres", 1, "b62b19bd61c0c1399e43f2099cfdc55d17718d526b74eb2669c57778718d5453"),
     ("postgres", 2, "eed9e549a313c65ca39dca73ca300e7e16e8f435818d01478fb401b0fb8b77bc"),
+    ("postgres", 3, "8606ced787085b21dce626a5e78b2d412a2fc4e63a1439f4eef8ed35e31ac2ab"),
 ];
 
 /// Rows of every table that version 1 had, for both engines: what stands in « » is a time.

@@ -1,17 +1,26 @@
 //! HTTP against a server that does not always answer well: when it is asked again, and what is said of it.
 
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use openbell::host::Clock;
-use openbell::provider::ProviderError;
-use openbell::provider::net::{Call, Http, HttpOptions};
+use openbell::market::Timestamp;
+use openbell::provider::net::{Call, Http, HttpOptions, Limits, Recorder, Redact, install_crypto, next_day, standard_headers};
+use openbell::provider::{DecodeError, PROVIDERS, Promise, Protocol, ProviderError, StreamItem};
+use openbell::snapshot::{FeedState, FeedView};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection};
+use url::form_urlencoded::byte_serialize;
 
-use crate::server::{Answer, HttpServer, at, drive, in_order, seconds, waits};
+use crate::postgres::{make_ssl_files, or_left_out};
+use crate::server::{Answer, Asked, Day, HttpServer, KEYS, Manners, Scene, at, drive, in_order, seconds, waits};
+use crate::sizes::{ask_all, open};
 
 const NOON: &str = "2026-11-24T12:00:00Z";
 const STEP: Duration = Duration::from_millis(100);
-const WHAT: &str = "yahoo bars of AAPL";
+pub const WHAT: &str = "yahoo bars of AAPL";
 /// A key in a query, which nobody is ever shown.
 const SECRET: &str = "s3cr3t";
 
@@ -34,18 +43,31 @@ impl Ground {
     }
 }
 
-fn http(clock: &Clock, per_minute: u32) -> Http {
-    let options = HttpOptions { user_agent: "openbell-test/1".to_owned(), requests_per_minute: NonZeroU32::new(per_minute).unwrap() };
+pub fn http(clock: &Clock, per_minute: u32) -> Http {
+    http_with(clock, per_minute, SECRET)
+}
+
+fn http_with(clock: &Clock, per_minute: u32, key: &str) -> Http {
+    let limits = Limits { per_minute: NonZeroU32::new(per_minute).unwrap(), per_day: None, bytes_per_month: None };
+    let options = HttpOptions {
+        source: "test",
+        user_agent: "openbell-test/1".to_owned(),
+        limits,
+        headers: standard_headers,
+        redact: Redact::new(vec![key.into()]),
+        recorder: Recorder::default(),
+    };
     Http::new(&options, clock.clone())
 }
 
-fn call(url: &str) -> Call {
+pub fn call(url: &str) -> Call {
     Call {
         url: format!("{url}/v8/chart/AAPL"),
         query: vec![("interval", "1m".to_owned()), ("apikey", SECRET.to_owned())],
         headers: vec![("Accept-Language", "en".to_owned())],
         what: WHAT.to_owned(),
         explain: |body| body.starts_with(b"{").then(|| "the source's own words\u{1b}[2J".to_owned()),
+        ..Call::default()
     }
 }
 
@@ -221,4 +243,260 @@ async fn the_rate_limit_is_kept_by_all_who_share_it() {
     }
     assert!(clock.now().since(before) < seconds(4));
     assert_eq!((http.requests(), same.requests()), (36, 12));
+}
+
+// ── a server that is not who it says ──
+
+/// A server that speaks TLS with a certificate by an authority that nobody knows; the answer is its port.
+fn guarded() -> Option<u16> {
+    let folder = tempfile::tempdir().unwrap();
+    let files = or_left_out("a certificate", make_ssl_files(folder.path(), "DNS:localhost, IP:127.0.0.1"))?;
+    install_crypto();
+    let certificates = CertificateDer::pem_file_iter(&files.certificate).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_file(&files.key).unwrap();
+    let config = Arc::new(ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, key).unwrap());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut session = ServerConnection::new(Arc::clone(&config)).unwrap();
+            // Who does not trust it goes away in the middle of this.
+            let _ = session.complete_io(&mut stream);
+        }
+    });
+    Some(port)
+}
+
+fn check_certificate_error(error: &ProviderError) {
+    assert!(matches!(error, ProviderError::Retryable { .. }), "{error:?}");
+    let text = format!("{error} {error:?}");
+    assert!(text.contains("127.0.0.1") && text.contains("certificate"), "{text}");
+    assert!(!text.contains(SECRET) && !text.contains('?'), "{text}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_is_called_that() {
+    let Some(port) = guarded() else { return };
+    let clock = Clock::manual(at(NOON));
+    let asking = http(&clock, 600);
+    // Slowly: a handshake takes its time in a build that is not optimised.
+    let error = drive(&clock, Duration::from_millis(10), asking.get(&call(&format!("https://127.0.0.1:{port}")))).await.unwrap_err();
+    check_certificate_error(&error);
+    assert!(error.to_string().starts_with(WHAT), "{error}");
+}
+
+#[tokio::test]
+async fn a_socket_whose_certificate_is_not_trusted_says_so() {
+    let Some(port) = guarded() else { return };
+    let clock = Clock::manual(at(NOON));
+    let kraken = PROVIDERS.iter().find(|spec| spec.name == "kraken").unwrap();
+    let protocol = Guarded(open(kraken, "http://127.0.0.1:9", &clock).provider.stream().unwrap(), port);
+    let opened = open(kraken, "http://127.0.0.1:9", &clock);
+    let error = opened.provider.net().sockets.open(&protocol).await.map(drop).unwrap_err();
+    check_certificate_error(&error);
+}
+
+/// A language that is spoken at another place, with a key in its address.
+struct Guarded(Arc<dyn Protocol>, u16);
+
+impl Protocol for Guarded {
+    fn url(&self) -> String {
+        format!("wss://127.0.0.1:{}/?token={SECRET}", self.1)
+    }
+
+    fn subscribe(&self, spellings: &[String]) -> Vec<String> {
+        self.0.subscribe(spellings)
+    }
+
+    fn unsubscribe(&self, spellings: &[String]) -> Vec<String> {
+        self.0.unsubscribe(spellings)
+    }
+
+    fn promise(&self) -> Promise {
+        self.0.promise()
+    }
+
+    fn decode(&self, frame: &[u8], ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
+        self.0.decode(frame, ts_recv)
+    }
+}
+
+// ── a source that repeats the key ──
+
+/// A key with all that a URL may write in another way.
+const KEY: &str = "k3y-of/ours+and=more.of_it";
+
+/// A key as it is, and as URLs write it: with everything but letters and digits encoded, and as a query has it.
+fn forms(key: &str) -> Vec<String> {
+    let every = key.bytes().map(|byte| match byte {
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    });
+    let mut forms = vec![key.to_owned(), every.collect(), byte_serialize(key.as_bytes()).collect()];
+    forms.dedup();
+    forms
+}
+
+#[track_caller]
+fn check_no_key(key: &str, text: &str) {
+    let text = text.to_ascii_lowercase();
+    for form in forms(key) {
+        assert!(!text.contains(&form.to_ascii_lowercase()), "{form} in {text}");
+    }
+}
+
+fn words(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).into_owned()
+}
+
+/// What a body may be in truth: each kind of error that has words.
+fn dresses() -> [fn(&[u8], &Call, Timestamp) -> Option<ProviderError>; 7] {
+    [
+        |_: &[u8], _: &Call, _: Timestamp| None,
+        |body: &[u8], _: &Call, _: Timestamp| Some(ProviderError::Unauthorized { message: words(body) }),
+        |body: &[u8], _: &Call, _: Timestamp| Some(ProviderError::NotEntitled { message: words(body) }),
+        |body: &[u8], _: &Call, _: Timestamp| Some(ProviderError::NotFound { message: words(body) }),
+        |body: &[u8], _: &Call, _: Timestamp| Some(ProviderError::Fatal { message: words(body) }),
+        |body: &[u8], _: &Call, now: Timestamp| Some(ProviderError::UsedUp { message: words(body), until: next_day(now) }),
+        |body: &[u8], _: &Call, _: Timestamp| Some(ProviderError::Retryable { message: words(body), after: Some(seconds(120)) }),
+    ]
+}
+
+#[tokio::test]
+async fn a_key_that_an_answer_repeats_is_told_to_nobody() {
+    for form in forms(KEY) {
+        for (status, body) in [
+            (400, format!(r#"{{"error":"no access with {form}"}}"#)),
+            (401, format!("wrong key: {form}")),
+            (403, format!("GET /v8/chart/AAPL?interval=1m&apikey={form} is not for you")),
+            (404, form.clone()),
+            (429, format!("slow down, {form}")),
+            (500, format!(r#"{{"trace":["apikey={form}"]}}"#)),
+            (200, format!("<html><body>{form}</body></html>")),
+            (200, format!("Hello {form}")),
+        ] {
+            for disguised in dresses() {
+                let clock = Clock::manual(at(NOON));
+                let server = HttpServer::start(&clock, in_order(vec![Answer::status(status, body.clone())])).await;
+                let query = vec![("apikey", KEY.to_owned())];
+                let call = Call { query, explain: |body| Some(words(body)), disguised, ..call(&server.url) };
+                let error = drive(&clock, seconds(1), http_with(&clock, 600, KEY).get(&call)).await.unwrap_err();
+                check_no_key(KEY, &format!("{error} {error:?}"));
+            }
+        }
+    }
+}
+
+/// Half a key is a key that somebody can guess.
+#[tokio::test]
+async fn a_key_at_the_end_of_what_is_kept_of_a_page_is_told_to_nobody() {
+    let page = format!("<html>{}", "x".repeat(2_000 - 6 - 10));
+    let ground = Ground::new(vec![Answer::json(format!("{page}{KEY}</html>"))]).await;
+    let asking = http_with(&ground.clock, 600, KEY);
+    let error = drive(&ground.clock, STEP, asking.get(&call(&ground.server.url))).await.unwrap_err();
+    let ProviderError::Malformed { payload, .. } = &error else { panic!("{error:?}") };
+    assert!(payload.starts_with(&page) && !payload.contains(&KEY[..8]), "{payload}");
+}
+
+/// What a provider reads itself, after the answer was one by its looks.
+#[tokio::test]
+async fn no_provider_tells_its_keys() {
+    let all: Vec<String> = KEYS.iter().flat_map(|(_, key)| forms(key)).collect();
+    let all = all.join(" ");
+    for spec in PROVIDERS.iter().filter(|spec| spec.secrets().next().is_some()) {
+        let clock = Clock::manual(at(NOON));
+        let next = Arc::new(Mutex::new(Answer::Close));
+        let said = Arc::clone(&next);
+        let server = HttpServer::start(&clock, move |_: &Asked| said.lock().unwrap().clone()).await;
+        for body in [
+            format!(r#"{{"error":"{all}","message":"{all}","Error Message":"{all}","status":"ERROR","code":"{all}"}}"#),
+            format!(r#"["{all}"]"#),
+            format!(r#"[{{"symbol":"{all}","price":"{all}","c":"{all}","t":"{all}"}}]"#),
+            format!(r#"{{"data":"{all}","results":"{all}","tickers":"{all}","quotes":"{all}","c":"{all}","t":"{all}","status":"OK"}}"#),
+            format!("<html>{all}</html>"),
+            all.clone(),
+        ] {
+            // What is learnt of a refusal is not carried on to the next.
+            let opened = open(spec, &server.url, &clock);
+            for status in [200, 400, 401, 403, 429, 500] {
+                *next.lock().unwrap() = Answer::status(status, body.clone());
+                for error in ask_all(&opened, &clock).await.into_iter().filter_map(Result::err) {
+                    KEYS.iter().for_each(|(_, key)| check_no_key(key, &error.to_string()));
+                }
+            }
+        }
+    }
+}
+
+const FROM: &str = "2026-11-24T15:00:50Z";
+const NOTHING: fn(&str) -> Option<String> = |_| None;
+
+/// A day on which the answers over HTTP repeat the key too.
+async fn day(provider: &'static str, manners: Manners) -> Day {
+    let rest = |_: &Asked| {
+        let all: Vec<String> = KEYS.iter().flat_map(|(_, key)| forms(key)).collect();
+        let said = all.join(" ");
+        Answer::status(403, format!(r#"{{"error":"you don't have access with {said}","message":"{said}","status":"NOT_AUTHORIZED"}}"#))
+    };
+    Day::start(Scene { provider, from: FROM, symbols: &["AAPL"], config: "", manners, refusals: Vec::new(), rest }).await
+}
+
+/// Neither on the feed's line, nor in the log, nor among what was refused.
+async fn check_day(day: &Day, key: &str) {
+    check_no_key(key, &format!("{:?}", day.view()));
+    check_no_key(key, &format!("{:?}", day.quarantine().await));
+    for form in forms(key) {
+        assert_eq!(day.log.count(&form), 0, "{form}");
+    }
+}
+
+/// The feed's line, once its error has these words.
+async fn told(day: &Day, what: &str) -> FeedView {
+    let told = |day: &Day| Some(day.feed()).filter(|feed| feed.error.as_ref().is_some_and(|error| error.contains(what)));
+    day.until(seconds(10), what, told).await
+}
+
+#[tokio::test]
+async fn a_key_in_a_refusal_or_a_goodbye_of_a_socket_is_told_to_nobody() {
+    let key = "finnhub-test-key";
+    let day = day("finnhub", Manners { answer: NOTHING, beat: None, greet: None }).await;
+    let line = day.line(0, 1).await;
+    for (number, form) in forms(key).into_iter().enumerate() {
+        line.send(format!(r#"{{"type":"error","msg":"refusal {number} of {form}"}}"#));
+        told(&day, &format!("refusal {number} of ***")).await;
+    }
+    // A figure that is none, which parsers like to repeat.
+    line.send(format!(r#"{{"type":"trade","data":[{{"s":"AAPL","p":"{key}","t":1}}]}}"#));
+    told(&day, "makes no sense").await;
+    // Who is thrown out at once is told something else.
+    day.pass(seconds(8)).await;
+    line.close(4_000, "farewell finnhub-test-key and finnhub%2Dtest%2Dkey");
+    told(&day, "4000 farewell *** and ***").await;
+    day.state(seconds(5), FeedState::Dead).await;
+    check_day(&day, key).await;
+    day.stop().await;
+}
+
+fn connected() -> String {
+    r#"[{"ev":"status","status":"connected","message":"Connected Successfully"}]"#.to_owned()
+}
+
+#[tokio::test]
+async fn a_key_in_the_answer_to_a_login_is_told_to_nobody() {
+    let refusals: [fn(&str) -> Option<String>; 2] = [
+        |_| Some(r#"[{"ev":"status","status":"auth_failed","message":"no such key: polygon-test-key, polygon%2Dtest%2Dkey"}]"#.to_owned()),
+        |_| {
+            let words = "your plan has no websocket access, polygon-test-key, polygon%2Dtest%2Dkey";
+            Some(format!(r#"[{{"ev":"status","status":"auth_failed","message":"{words}"}}]"#))
+        },
+    ];
+    for answer in refusals {
+        let day = day("polygon", Manners { answer, beat: None, greet: Some(connected) }).await;
+        let off = day.state(seconds(20), FeedState::Off).await;
+        let error = off.error.unwrap_or_default();
+        assert!(error.contains("***"), "{error}");
+        check_day(&day, "polygon-test-key").await;
+        day.stop().await;
+    }
 }

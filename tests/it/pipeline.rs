@@ -8,7 +8,7 @@ use std::time::Duration;
 use openbell::calendar::{Calendar, Calendars};
 use openbell::market::{
     Bar, BarFlags, Delay, EventKind, InstrumentId, Interval, Last, MarketEvent, Moves, Origin, Quote, SessionKind, Source, SourceBar,
-    Timestamp, Trade,
+    Timestamp, Trade, TradeId,
 };
 use openbell::pipeline::{
     Aggregator, Dedupe, FeedFacts, Freshness, Fused, Judged, Late, Live, Output, Ranks, Route, Routes, Seen, fuse, resample, widen,
@@ -34,7 +34,7 @@ fn calendar(venue: &str) -> Calendar {
 }
 
 fn trade(price: f64, size: f64, id: u64) -> Trade {
-    Trade { price, size, trade_id: Some(id), taker: None, moves: Moves::all() }
+    Trade { price, size, trade_id: Some(id.into()), ..Trade::default() }
 }
 
 fn aggregator() -> Aggregator {
@@ -102,7 +102,7 @@ fn naive(told: &[Told]) -> BTreeMap<Timestamp, Bar> {
         minutes.entry(one.0.floor_to(MINUTE, at(START))).or_default().push(one);
     }
     let of_minute = |(open_time, mut trades): (Timestamp, Vec<&Told>)| {
-        trades.sort_by_key(|(time, trade)| (*time, trade.trade_id));
+        trades.sort_by_key(|(time, trade)| (*time, trade.trade_id.clone()));
         let that_move = |what: Moves| trades.iter().filter(move |(_, trade)| trade.moves.contains(what)).map(|(_, trade)| trade);
         let (open, close) = (that_move(Moves::OPEN_CLOSE).next()?.price, that_move(Moves::OPEN_CLOSE).next_back()?.price);
         let prices = || that_move(Moves::HIGH_LOW).map(|trade| trade.price).chain([open, close]);
@@ -477,11 +477,14 @@ fn a_trade_is_new_repeated_or_shows_a_loss() {
         (9, Freshness::New),
     ];
     for (id, freshness) in table {
-        assert_eq!(dedupe.trade(id), freshness, "{id}");
+        assert_eq!(dedupe.trade(&TradeId::Counted(id), second(0)), freshness, "{id}");
     }
     assert_eq!(dedupe.highest(), Some(15));
     dedupe.start_at(20);
-    assert_eq!((dedupe.trade(21), dedupe.trade(23)), (Freshness::New, Freshness::NewAfterLoss(1)));
+    assert_eq!(
+        (dedupe.trade(&TradeId::Counted(21), second(0)), dedupe.trade(&TradeId::Counted(23), second(0))),
+        (Freshness::New, Freshness::NewAfterLoss(1))
+    );
     dedupe.start_at(5);
     assert_eq!(dedupe.highest(), Some(23), "it never goes back");
 }
@@ -490,19 +493,19 @@ fn a_trade_is_new_repeated_or_shows_a_loss() {
 fn what_is_too_old_to_be_remembered_counts_as_repeated() {
     let mut dedupe = Dedupe::default();
     for id in 1..=3_000 {
-        assert_eq!(dedupe.trade(id), Freshness::New);
+        assert_eq!(dedupe.trade(&TradeId::Counted(id), second(0)), Freshness::New);
     }
-    assert_eq!(dedupe.trade(1), Freshness::Repeated, "forgotten, and so old that it cannot be news");
-    assert_eq!(dedupe.trade(2_999), Freshness::Repeated, "remembered");
+    assert_eq!(dedupe.trade(&TradeId::Counted(1), second(0)), Freshness::Repeated, "forgotten, and so old that it cannot be news");
+    assert_eq!(dedupe.trade(&TradeId::Counted(2_999), second(0)), Freshness::Repeated, "remembered");
 }
 
 #[test]
 fn no_number_of_a_source_stops_the_program() {
     for ids in [[u64::MAX, 5], [u64::MAX - 1, u64::MAX], [0, u64::MAX], [u64::MAX, u64::MAX - 1]] {
         let mut dedupe = Dedupe::default();
-        assert_eq!(dedupe.trade(ids[0]), Freshness::New);
-        dedupe.trade(ids[1]);
-        assert_eq!(dedupe.trade(ids[1]), Freshness::Repeated, "{ids:?}");
+        assert_eq!(dedupe.trade(&TradeId::Counted(ids[0]), second(0)), Freshness::New);
+        dedupe.trade(&TradeId::Counted(ids[1]), second(0));
+        assert_eq!(dedupe.trade(&TradeId::Counted(ids[1]), second(0)), Freshness::Repeated, "{ids:?}");
     }
 }
 
@@ -521,7 +524,7 @@ proptest! {
         let (mut new, mut lost) = (0, 0);
         for (id, copies) in (1_u64..).zip(&copies) {
             for _ in 0..*copies {
-                match dedupe.trade(id) {
+                match dedupe.trade(&TradeId::Counted(id), second(0)) {
                     Freshness::New => new += 1,
                     Freshness::NewAfterLoss(count) => (new, lost) = (new + 1, lost + count),
                     Freshness::Repeated => {}

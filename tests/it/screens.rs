@@ -8,11 +8,12 @@ use openbell::calendar::Calendars;
 use openbell::config::{Config, Facts, RawConfig, SectionSpec};
 use openbell::engine::config_sections;
 use openbell::market::{
-    AssetClass, Bar, BarFlags, Delay, Instrument, InstrumentId, Interval, Origin, Quote, SessionKind, Source, Timestamp,
+    AssetClass, Bar, BarFlags, Delay, Fundamental, Instrument, InstrumentId, Interval, Origin, Period, Quote, SessionKind, Source,
+    Statement, Timestamp,
 };
 use openbell::pane::{Effect, PANES};
 use openbell::quality::{Severity, Violation};
-use openbell::request::{Catalogue, EngineEvent, FormatFacts, ProviderFacts, Reply, Request, SourceKind};
+use openbell::request::{Catalogue, EngineEvent, FormatFacts, ProviderFacts, Reply, Report, Request, SourceKind, Stored};
 use openbell::snapshot::{
     FeedState, FeedView, InstrumentView, JobState, JobView, LogLine, MarketView, Price, Standing, WriterView, standing, venue_view,
 };
@@ -97,7 +98,7 @@ fn catalogue() -> Catalogue {
         live: SourceKind::Prices,
         delay: Delay::RealTime,
         history: history.to_vec(),
-        needs_key: false,
+        key: openbell::request::KeyState::NotNeeded,
     };
     Catalogue {
         providers: vec![provider("yahoo", &Interval::ALL), provider("coinbase", &Interval::ALL), provider("ticker", &[])],
@@ -318,7 +319,8 @@ fn each_popup_at_two_sizes() {
             let mut model = told(size, Depth::None);
             let effects = press(&mut model, keys);
             if effects.contains(&Effect::Ask(Request::Detail(InstrumentId(2)))) {
-                tell(&mut model, EngineEvent::Reply(Reply::Detail(InstrumentId(2), bars(InstrumentId(2)))));
+                let stored = Stored { bars: bars(InstrumentId(2)), ..Stored::default() };
+                tell(&mut model, EngineEvent::Reply(Reply::Detail(InstrumentId(2), stored)));
             }
             assert!(text(&model).contains('╭'), "{name} did not open");
             snapshot(&format!("popup_{name}"), size, &model);
@@ -349,6 +351,81 @@ fn bars(instrument: InstrumentId) -> Vec<Bar> {
         }
     };
     (0..60).map(bar).collect()
+}
+
+/// An overview and a year's results, as a source names their fields.
+fn reports() -> Vec<Report> {
+    let report = |statement, period, date: &str, fields: &str| Report {
+        source: Source::new("fmp"),
+        fundamental: Fundamental { statement, period, fiscal_date: date.parse().unwrap(), fields: serde_json::from_str(fields).unwrap() },
+    };
+    let overview = r#"{"marketCap":3418000000000,"currency":"USD","sector":"Technology"}"#;
+    let year = r#"{"revenue":391035000000,"netIncome":93736000000,"eps":6.11,"costOfRevenue":210352000000,"reportedCurrency":"USD"}"#;
+    vec![report(Statement::Overview, Period::Latest, "2026-11-25", overview), report(Statement::Income, Period::Annual, "2026-09-26", year)]
+}
+
+/// A screen with the second instrument open, and what the store has of it.
+fn opened(view: MarketView, size: (u16, u16), reports: Vec<Report>) -> Model {
+    let mut model = model(view, size);
+    press(&mut model, "j enter");
+    let stored = Stored { bars: bars(InstrumentId(2)), reports };
+    tell(&mut model, EngineEvent::Reply(Reply::Detail(InstrumentId(2), stored)));
+    model
+}
+
+#[test]
+fn the_detail_tells_what_a_company_reported() {
+    let short = ["fundamentals", "market cap 3.42T  revenue 391B  net income 93.7B  eps 6.11", "year to 2026-09-26 from fmp in USD"];
+    for size in [(80, 24), (160, 50)] {
+        let mut model = opened(market(), size, reports());
+        let drawn = text(&model);
+        for part in short.into_iter().chain(["11-25 15:41", "f fundamentals"]) {
+            assert!(drawn.contains(part), "{part} in\n{drawn}");
+        }
+        press(&mut model, "f");
+        let drawn = text(&model);
+        for part in short.into_iter().chain(["overview of 2026-11-25 from fmp", "3,418,000,000,000", "f bars"]) {
+            assert!(drawn.contains(part), "{part} in\n{drawn}");
+        }
+        assert!(!drawn.contains("11-25 15:41"), "{drawn}");
+        press(&mut model, "G");
+        assert!(text(&model).contains("391,035,000,000"), "the last field is in sight\n{}", text(&model));
+        press(&mut model, "f");
+        assert!(text(&model).contains("11-25 15:41"), "{}", text(&model));
+    }
+}
+
+#[test]
+fn the_detail_says_how_to_get_reports() {
+    let mut model = opened(market(), (80, 24), Vec::new());
+    assert!(text(&model).contains("fundamentals  none are stored: openbell fundamentals AAPL"), "{}", text(&model));
+    press(&mut model, "f");
+    assert!(text(&model).contains("no reports are stored"), "{}", text(&model));
+}
+
+#[test]
+fn a_low_screen_keeps_the_bars_of_the_detail() {
+    for height in 14..=50 {
+        let drawn = text(&opened(market(), (80, height), reports()));
+        assert!(drawn.contains("open time") && drawn.contains("11-25 15:41"), "{height} rows:\n{drawn}");
+    }
+}
+
+#[test]
+fn a_halt_is_told_by_its_word_and_its_reason() {
+    let mut view = market();
+    let mut row = (*view.instruments[1]).clone();
+    row.halt = Some("news pending".into());
+    view.instruments[1] = Arc::new(row);
+    for width in 40..=200 {
+        let drawn = text(&model(view.clone(), (width, 24)));
+        assert!(!drawn.contains(" 201.00") || drawn.contains(" 201.00 HALT"), "{width} columns:\n{drawn}");
+    }
+    assert!(text(&model(view.clone(), (80, 24))).contains(" 201.00 HALT"));
+    let buffer = draw(&model_in(view.clone(), (160, 50), Depth::Sixteen));
+    assert_eq!(roles(&buffer, "AAPL", "201.00 HALT"), "wwwwww wwww");
+    let drawn = text(&opened(view, (80, 24), Vec::new()));
+    assert!(drawn.contains("halt      trading is halted: news pending"), "{drawn}");
 }
 
 #[test]

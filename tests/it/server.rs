@@ -126,6 +126,13 @@ pub enum Answer {
         headers: Vec<(&'static str, String)>,
         body: String,
     },
+    /// Bytes as they are: a head, and a piece so many times; how much of the pieces was taken is counted.
+    Stream {
+        head: Vec<u8>,
+        piece: Arc<[u8]>,
+        times: u64,
+        taken: Arc<AtomicU64>,
+    },
     /// Announces more than it sends.
     Truncated(String),
     /// Takes the request and says nothing.
@@ -156,6 +163,7 @@ impl Answer {
                 headers.iter().for_each(|(name, value)| write!(text, "{name}: {value}\r\n").unwrap());
                 text + "\r\n" + &body
             }
+            Self::Stream { head, piece, times, taken } => return pour(stream, &head, &piece, times, &taken).await,
             Self::Truncated(body) => format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len() + 100),
             Self::Hang => return hold(stream).await,
             Self::Close => return,
@@ -163,6 +171,20 @@ impl Answer {
         let _ = stream.write_all(text.as_bytes()).await;
         let _ = stream.shutdown().await;
     }
+}
+
+/// Sends until nobody takes it any more.
+async fn pour(mut stream: TcpStream, head: &[u8], piece: &[u8], times: u64, taken: &AtomicU64) {
+    if stream.write_all(head).await.is_err() {
+        return;
+    }
+    for _ in 0..times {
+        if stream.write_all(piece).await.is_err() {
+            return;
+        }
+        taken.fetch_add(piece.len() as u64, Ordering::Relaxed);
+    }
+    let _ = stream.shutdown().await;
 }
 
 /// Keeps a connection open without a word.
@@ -248,6 +270,8 @@ pub struct Manners {
     pub answer: fn(&str) -> Option<String>,
     /// What it says each second.
     pub beat: Option<fn(Timestamp) -> String>,
+    /// What it says when a connection opens.
+    pub greet: Option<fn() -> String>,
 }
 
 /// A server of sockets.
@@ -376,6 +400,11 @@ async fn serve(
 ) {
     let mut second = clock.interval(seconds(1));
     let mut beat = manners.beat;
+    if let Some(greet) = manners.greet
+        && socket.send(Message::text(greet())).await.is_err()
+    {
+        return;
+    }
     loop {
         let said = tokio::select! {
             step = script.recv() => match step {
@@ -439,6 +468,16 @@ impl Visit for Text {
     }
 }
 
+/// Keys that open nothing.
+pub const KEYS: [(&str, &str); 6] = [
+    ("POLYGON_API_KEY", "polygon-test-key"),
+    ("ALPHA_VANTAGE_API_KEY", "alpha-test-key"),
+    ("FMP_API_KEY", "fmp-test-key"),
+    ("FINNHUB_API_KEY", "finnhub-test-key"),
+    ("APCA_API_KEY_ID", "alpaca-test-id"),
+    ("APCA_API_SECRET_KEY", "alpaca-test-secret"),
+];
+
 /// What a day begins with.
 pub struct Scene<A> {
     pub provider: &'static str,
@@ -478,18 +517,19 @@ impl Day {
         let stream = StreamServer::start(&clock, scene.manners).await;
         scene.refusals.iter().for_each(|refusal| stream.refuse(1, refusal));
         let sections = config_sections();
-        let text = format!(
-            "[provider.{}]\nrest_url = \"{}\"\nstream_url = \"{}/?version=2\"\n{}\n",
-            scene.provider, rest.url, stream.url, scene.config
-        );
+        let spec = PROVIDERS.iter().find(|spec| spec.name == scene.provider).unwrap();
+        let has_socket = spec.keys.iter().any(|key| key.name == "stream_url");
+        let socket = if has_socket { format!("stream_url = \"{}/?version=2\"\n", stream.url) } else { String::new() };
+        let text =
+            format!("[sources]\nrepair = false\n[provider.{}]\nrest_url = \"{}\"\n{socket}{}\n", scene.provider, rest.url, scene.config);
         let raw = RawConfig::parse(&text, &sections).unwrap();
-        let config = Config::resolve(&raw, &sections, &Facts::default()).unwrap();
+        let facts = Facts { environment: KEYS.map(|(name, key)| (name.to_owned(), key.to_owned())).into(), file_is_private: true };
+        let config = Config::resolve(&raw, &sections, &facts).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("day.db");
         let ranks = Ranks::new(config.section("sources").list("rank"));
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(&file, Creation::IfEmpty, ranks).unwrap());
         let calendars = Arc::new(Calendars::embedded());
-        let spec = PROVIDERS.iter().find(|spec| spec.name == scene.provider).unwrap();
         let providers = vec![open_provider(spec, &config, &clock)];
         let setup = Setup {
             spool: None,
@@ -592,7 +632,7 @@ impl Day {
             let view = day.view();
             view.jobs.get(known).filter(|job| job.state.is_over()).map(|job| (**job).clone())
         };
-        self.until(seconds(120), "the end of the job", over).await
+        self.until(seconds(300), "the end of the job", over).await
     }
 
     pub async fn id(&self, symbol: &str) -> InstrumentId {

@@ -11,14 +11,15 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, TryStreamExt};
 use openbell::host::{Clock, Tasks};
 use openbell::market::{
-    AssetClass, Bar, BarFlags, Instrument, InstrumentId, Interval, Origin, SessionKind, Side, Source, Symbol, Timestamp,
+    ActionKind, AssetClass, Bar, BarFlags, CorporateAction, Date, Fundamental, Instrument, InstrumentId, Interval, Listed, Origin, Period,
+    SessionKind, Side, Source, Statement, Symbol, Timestamp,
 };
 use openbell::pipeline::Ranks;
 use openbell::quality::{Coverage, CoverageState, Quarantined, Severity, Violation};
 use openbell::snapshot::{JobState, WriterView};
 use openbell::store::{
-    Ack, BarQuery, Batch, Creation, Field, JobQuery, JobRecord, Postgres, QuoteRow, RecordQuery, Row, Sqlite, Store, StoreError,
-    SymbolStatus, TABLES, TableSpec, TradeRow, ViolationRow, Writer, WriterEvent,
+    Ack, ActionRow, BarQuery, Batch, Creation, Field, FundamentalRow, JobQuery, JobRecord, NameRow, Postgres, QuoteRow, RecordQuery,
+    RequestCount, Row, Sqlite, Store, StoreError, SymbolStatus, TABLES, TableSpec, TradeRow, ViolationRow, Writer, WriterEvent,
 };
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -89,6 +90,7 @@ async fn made(store: &dyn Store, text: &str) -> InstrumentId {
 
 /// Every engine tells this story; it fuses by [`ranks`] and starts empty.
 async fn story(store: &dyn Store) {
+    a_listing_is_no_watchlist(store).await;
     the_watchlist(store).await;
     bars_are_kept_exactly_and_once(store).await;
     the_better_source_stays(store).await;
@@ -447,6 +449,8 @@ async fn prices_and_trades_as_they_were_heard(store: &dyn Store) {
         price: 1.5,
         size: 100.0,
         taker,
+        venue: taker.map(|_| "V'; --".to_owned()),
+        conditions: taker.filter(|side| *side == Side::Buy).map(|_| "@|T".to_owned()),
         moves: 7,
     };
     let quotes = vec![quote(0, Some(1.4)), quote(1, None)];
@@ -465,6 +469,10 @@ async fn prices_and_trades_as_they_were_heard(store: &dyn Store) {
         trades.iter().map(|row| row[7].clone()).collect::<Vec<_>>(),
         ["buy", "sell", ""].map(|word| if word.is_empty() { Field::Null } else { Field::Text(word.to_owned()) })
     );
+    let told = |text: &str| Field::Text(text.to_owned());
+    assert_eq!(trades[0][8..], [told("V'; --"), told("@|T"), Field::Whole(7)]);
+    assert_eq!(trades[1][8..], [told("V'; --"), Field::Null, Field::Whole(7)]);
+    assert_eq!(trades[2][8..], [Field::Null, Field::Null, Field::Whole(7)]);
 }
 
 async fn old_rows_go_in_small_steps(store: &dyn Store) {
@@ -586,12 +594,306 @@ async fn the_sum_of_it(store: &dyn Store) {
     assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
 }
 
+// ── what sources say of companies ──
+
+/// Told after the story; `other` is a second connection to the same store.
+async fn the_companies(store: &dyn Store, other: &dyn Store) {
+    requests_are_counted_by_all_at_once(store, other).await;
+    splits_and_dividends(store).await;
+    reports_as_sources_send_them(store).await;
+    what_a_source_lists(store).await;
+    a_ticker_that_is_used_again(store).await;
+    a_company_that_is_renamed(store).await;
+    what_a_rename_may_not_do(store).await;
+    what_is_said_of_nobody(store).await;
+    assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
+}
+
+async fn requests_are_counted_by_all_at_once(store: &dyn Store, other: &dyn Store) {
+    let day = at("2026-11-25T00:00:00Z");
+    let one = |source: &str, count: u64| RequestCount::of_day(source.to_owned(), day, count);
+    assert_eq!(store.count_requests(Vec::new()).await.unwrap(), Vec::<u64>::new());
+    assert_eq!(store.request_counts(Timestamp::MIN).await.unwrap(), []);
+    let several = vec![one("fmp", 3), one("fmp bytes", 1 << 33), one("fmp", 2)];
+    assert_eq!(store.count_requests(several).await.unwrap(), [3, 1 << 33, 5], "in the order of the questions");
+    let before = RequestCount { window_start: day - Duration::from_secs(86_400), ..one("fmp", 1) };
+    assert_eq!(other.count_requests(vec![before.clone()]).await.unwrap(), [1]);
+
+    // Each counts two sources, every other one the other way round.
+    let ask = |n: usize| {
+        let (store, sources) = if n.is_multiple_of(2) { (store, ["a", "b"]) } else { (other, ["b", "a"]) };
+        store.count_requests(sources.map(|source| one(source, 1)).to_vec())
+    };
+    let answers = futures_util::future::try_join_all((0..40).map(ask)).await.unwrap();
+    for place in [0, 1] {
+        let mut totals: Vec<u64> = answers.iter().enumerate().map(|(n, totals)| totals[(n + place) % 2]).collect();
+        totals.sort_unstable();
+        assert_eq!(totals, (1..=40).collect::<Vec<u64>>(), "no two are told the same total");
+    }
+    let since = [one("a", 40), one("b", 40), one("fmp", 5), one("fmp bytes", 1 << 33)];
+    assert_eq!(other.request_counts(day).await.unwrap(), since);
+    let all: Vec<RequestCount> = [before].into_iter().chain(since).collect();
+    assert_eq!(store.request_counts(Timestamp::MIN).await.unwrap(), all, "by time");
+}
+
+fn date(text: &str) -> Date {
+    text.parse().expect("a date")
+}
+
+fn action(instrument: InstrumentId, source: &str, day: &str, kind: ActionKind) -> ActionRow {
+    ActionRow { instrument, source: Source::new(source), action: CorporateAction { ex_date: date(day), kind } }
+}
+
+fn split(numerator: f64) -> ActionKind {
+    ActionKind::Split { numerator, denominator: 1.0 }
+}
+
+async fn splits_and_dividends(store: &dyn Store) {
+    let (id, other) = (made(store, "NFLX").await, made(store, "KO").await);
+    let paid = |amount: f64, currency: Option<&str>| ActionKind::Dividend { amount, currency: currency.map(str::to_owned) };
+    let rows = [
+        action(id, "best", "2015-07-15", split(7.0)),
+        action(id, "best", "2025-11-17", paid(0.1 + 0.2, Some("x'; --"))),
+        action(id, "best", "2025-11-17", split(10.0)),
+        action(id, "poor", "2025-11-17", split(11.0)),
+        action(id, "best", "2026-02-01", paid(0.25, None)),
+    ];
+    let write = |actions: Vec<ActionRow>| store.append(Batch { actions, at: minute(9), ..Batch::default() });
+    assert_eq!(store.actions(id).await.unwrap(), []);
+    for _ in 0..2 {
+        assert_eq!(write(rows.iter().rev().cloned().collect()).await.unwrap(), Ack::default());
+        assert_eq!(store.actions(id).await.unwrap(), rows, "by ex-date, each source by itself");
+    }
+    write(vec![action(other, "best", "2025-11-17", split(2.0))]).await.unwrap();
+    // The last word of a source stands, also within one batch.
+    write(vec![action(id, "best", "2015-07-15", split(8.0)), action(id, "best", "2015-07-15", split(9.0))]).await.unwrap();
+    let found = store.actions(id).await.unwrap();
+    assert_eq!((&found[0], &found[1..]), (&action(id, "best", "2015-07-15", split(9.0)), &rows[1..]));
+
+    let absurd = vec![action(id, "best", "2026-05-05", split(f64::NAN)), action(id, "best", "2026-05-06", split(2.0))];
+    assert_eq!(write(absurd).await.unwrap().quarantined, 1);
+    let refused = store.quarantine(RecordQuery { instruments: vec![id], ..RecordQuery::default() }).await.unwrap();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].reasons, ["not_storable"]);
+    assert!(refused[0].payload.contains("NaN") && refused[0].payload.contains("2026-05-05"), "{}", refused[0].payload);
+    assert_eq!(store.actions(id).await.unwrap().len(), 6, "what came with it is kept");
+}
+
+async fn reports_as_sources_send_them(store: &dyn Store) {
+    let id = made(store, "GOOG").await;
+    let report = |statement: Statement, day: &str, n: u32, fields: &serde_json::Value| FundamentalRow {
+        instrument: id,
+        source: Source::new("best"),
+        fundamental: Fundamental {
+            statement,
+            period: if statement == Statement::Overview { Period::Latest } else { Period::Quarter },
+            fiscal_date: date(day),
+            fields: fields.as_object().expect("an object").clone(),
+        },
+        asked_at: minute(n),
+    };
+    let odd =
+        serde_json::json!({ "revenue": 0.1 + 0.2, "n": 9_007_199_254_740_993_u64, "text": "x'; -- ä\\u0000\"", "none": null, "z": [-1] });
+    let plain = serde_json::json!({ "totalAssets": "100", "netIncome": "None" });
+    let rows = [
+        report(Statement::Overview, "2026-11-25", 1, &plain),
+        report(Statement::BalanceSheet, "2026-09-30", 1, &plain),
+        report(Statement::Income, "2026-09-30", 1, &odd),
+        report(Statement::Income, "2026-06-30", 1, &odd),
+    ];
+    let write = |fundamentals: Vec<FundamentalRow>| store.append(Batch { fundamentals, at: minute(9), ..Batch::default() });
+    assert_eq!(store.fundamentals(id).await.unwrap(), []);
+    for _ in 0..2 {
+        write(rows.iter().rev().cloned().collect()).await.unwrap();
+        assert_eq!(store.fundamentals(id).await.unwrap(), rows, "the newest first, every field as it was");
+    }
+    // What says nothing, and what was asked for earlier, takes no place of what is there.
+    let nothing = serde_json::json!({});
+    write(vec![report(Statement::Overview, "2026-11-25", 5, &nothing), report(Statement::Overview, "2026-11-26", 5, &nothing)])
+        .await
+        .unwrap();
+    write(vec![report(Statement::Income, "2026-06-30", 0, &plain)]).await.unwrap();
+    assert_eq!(store.fundamentals(id).await.unwrap(), rows);
+    let restated = report(Statement::Income, "2026-06-30", 7, &plain);
+    write(vec![restated.clone()]).await.unwrap();
+    assert_eq!(store.fundamentals(id).await.unwrap()[3], restated, "the newest word of a source stands");
+    let other = FundamentalRow { source: Source::new("poor"), ..restated.clone() };
+    write(vec![other.clone()]).await.unwrap();
+    assert_eq!(store.fundamentals(id).await.unwrap()[3..], [restated, other]);
+    let never = FundamentalRow { asked_at: Timestamp::MAX, ..rows[0].clone() };
+    assert_eq!(write(vec![never]).await.unwrap().quarantined, 1);
+    assert_eq!(store.fundamentals(id).await.unwrap().len(), 5);
+}
+
+fn listed(text: &str, spelling: &str) -> Listed {
+    Listed {
+        symbol: symbol(text),
+        spelling: spelling.to_owned(),
+        asset_class: AssetClass::Equity,
+        name: None,
+        venue: None,
+        currency: None,
+        figi: None,
+        active: true,
+    }
+}
+
+fn name(provider: &str, spelling: &str, from: u32, to: Option<u32>) -> NameRow {
+    NameRow { provider: provider.to_owned(), symbol: spelling.to_owned(), valid_from: minute(from), valid_to: to.map(minute) }
+}
+
+async fn list(store: &dyn Store, provider: &str, listed: Vec<Listed>, n: u32) -> (u64, u64) {
+    let count = store.list(provider.to_owned(), listed, minute(n)).await.expect("it is written");
+    (count.new, count.known)
+}
+
+async fn figi(store: &dyn Store, text: &str) -> Field {
+    let (table, rows) = table_rows(store, "instruments").await;
+    let place = table.columns.iter().position(|column| column.name == "figi").expect("there is such a column");
+    rows.iter().find(|row| row[1] == Field::Text(text.to_owned())).expect("there is such an instrument")[place].clone()
+}
+
+/// Told before the story, in an empty store, which is empty again afterwards.
+async fn a_listing_is_no_watchlist(store: &dyn Store) {
+    assert_eq!(list(store, "fmp", Vec::new(), 0).await, (0, 0));
+    let gone = Listed { active: false, ..listed("GONE", "GONE") };
+    assert_eq!(list(store, "fmp", vec![gone.clone()], 0).await, (1, 0));
+    assert_eq!(store.watchlist().await.unwrap(), None, "what a source took off its list was never on ours");
+    store.set_watchlist(vec![made(store, "GONE").await]).await.unwrap();
+    store.set_watchlist(Vec::new()).await.unwrap();
+    assert_eq!(list(store, "fmp", vec![Listed { active: true, ..gone }], 1).await, (0, 1));
+    assert_eq!(store.watchlist().await.unwrap(), Some(Vec::new()), "a list that was emptied is one, whatever sources list");
+    store.clear().await.unwrap();
+    assert_eq!((store.watchlist().await.unwrap(), store.instruments().await.unwrap()), (None, Vec::new()));
+}
+
+async fn what_a_source_lists(store: &dyn Store) {
+    let before = store.instrument(symbol("AAPL")).await.unwrap();
+    assert_eq!((&*before.name, before.active), ("", false), "it left the watchlist");
+    let fund = Listed {
+        asset_class: AssetClass::Etf,
+        name: Some("SPDR'; --".to_owned()),
+        venue: Some("ARCX".to_owned()),
+        currency: Some("EUR".to_owned()),
+        figi: Some("BBG000BDTBL9".to_owned()),
+        ..listed("SPYX", "SPYX")
+    };
+    let apple = Listed { name: Some("Apple Inc.".to_owned()), ..listed("AAPL", "AAPL") };
+    let gone = Listed { active: false, ..listed("DEAD", "DEAD") };
+    assert_eq!(list(store, "fmp", vec![apple.clone(), fund.clone(), gone, apple], 1_000).await, (2, 1), "each once");
+    let found = store.instrument(symbol("AAPL")).await.unwrap();
+    assert_eq!(found, Instrument { name: "Apple Inc.".into(), active: true, ..before });
+    let made = store.instrument(symbol("SPYX")).await.unwrap();
+    assert_eq!((&*made.name, &*made.venue, &*made.currency, made.asset_class), ("SPDR'; --", "ARCX", "EUR", AssetClass::Etf));
+    let dead = store.instrument(symbol("DEAD")).await.unwrap();
+    assert_eq!(dead, Instrument { active: false, ..Instrument::listed(dead.id, symbol("DEAD")) }, "what was not said is by its symbol");
+
+    // What is not said, and what is empty, changes nothing.
+    let silent = Listed { asset_class: AssetClass::Etf, ..listed("SPYX", "SPYX") };
+    let empty = Listed { name: Some(String::new()), figi: Some(" ".to_owned()), ..silent.clone() };
+    for (one, n) in [(silent, 1_001), (empty, 1_002)] {
+        assert_eq!(list(store, "fmp", vec![one], n).await, (0, 1));
+        assert_eq!(store.instrument(symbol("SPYX")).await.unwrap(), made);
+    }
+    assert_eq!(figi(store, "SPYX").await, Field::Text("BBG000BDTBL9".to_owned()));
+    let other = Listed { name: Some("State Street".to_owned()), figi: Some("BBG1".to_owned()), active: false, ..listed("SPYX", "SPYX") };
+    assert_eq!(list(store, "poly'; --", vec![Listed { spelling: "S:SPYX".to_owned(), ..other }], 1_003).await, (0, 1));
+    let changed = Instrument { name: "State Street".into(), asset_class: AssetClass::Equity, active: false, ..made.clone() };
+    assert_eq!(store.instrument(symbol("SPYX")).await.unwrap(), changed);
+    assert_eq!(figi(store, "SPYX").await, Field::Text("BBG1".to_owned()));
+    let names = [name("fmp", "SPYX", 1_000, None), name("poly'; --", "S:SPYX", 1_003, None)];
+    assert_eq!(store.names(made.id).await.unwrap(), names, "since it was first seen");
+    assert_eq!(store.names(InstrumentId(987_654)).await.unwrap(), []);
+}
+
+async fn a_ticker_that_is_used_again(store: &dyn Store) {
+    let (old, new) = (made(store, "OLDCO").await, made(store, "NEWCO").await);
+    list(store, "fmp", vec![listed("OLDCO", "XYZ"), listed("NEWCO", "NEW")], 1_000).await;
+    list(store, "fmp", vec![listed("NEWCO", "XYZ")], 2_000).await;
+    list(store, "fmp", vec![listed("NEWCO", "XYZ")], 3_000).await;
+    assert_eq!(store.names(old).await.unwrap(), [name("fmp", "XYZ", 1_000, Some(2_000))]);
+    let both = [name("fmp", "NEW", 1_000, None), name("fmp", "XYZ", 2_000, None)];
+    assert_eq!(store.names(new).await.unwrap(), both);
+    // A second word at the same moment takes the first one's place.
+    list(store, "fmp", vec![listed("OLDCO", "XYZ")], 2_000).await;
+    assert_eq!(store.names(new).await.unwrap(), both[..1]);
+    assert_eq!(store.names(old).await.unwrap(), [name("fmp", "XYZ", 1_000, Some(2_000)), name("fmp", "XYZ", 2_000, None)]);
+}
+
+async fn a_company_that_is_renamed(store: &dyn Store) {
+    let id = made(store, "FBOOK").await;
+    append(store, vec![bar(id, 0, "best", 300.0)]).await;
+    list(store, "fmp", vec![listed("FBOOK", "FB")], 1_000).await;
+    let waits = store.save_job(job("FBOOK")).await.unwrap();
+    store.rename(symbol("FBOOK"), symbol("METAV"), minute(3_000)).await.unwrap();
+    let found = store.instrument(symbol("METAV")).await.unwrap();
+    assert_eq!((found.id, all_bars(store, found.id).await), (id, vec![bar(id, 0, "best", 300.0)]), "with its history");
+    let ours = |symbol: &str, from: u32, to: Option<u32>| name("openbell", symbol, from, to);
+    let first = NameRow { valid_from: Timestamp::default(), ..ours("FBOOK", 0, Some(3_000)) };
+    let fmp = name("fmp", "FB", 1_000, Some(3_000));
+    assert_eq!(store.names(id).await.unwrap(), [fmp.clone(), first.clone(), ours("METAV", 3_000, None)]);
+    let jobs = store.jobs(JobQuery::Open).await.unwrap();
+    assert_eq!(jobs.iter().find(|job| job.id == waits).and_then(|job| job.symbol.clone()), Some(symbol("METAV")), "what waits is for it");
+    store.save_job(JobRecord { id: waits, state: JobState::Done, ..job("METAV") }).await.unwrap();
+
+    // The symbol is free: it means another one from then on.
+    let again = made(store, "FBOOK").await;
+    assert_ne!(again, id);
+    list(store, "fmp", vec![listed("METAV", "META"), listed("FBOOK", "FB")], 3_500).await;
+    store.rename(symbol("METAV"), symbol("METAX"), minute(4_000)).await.unwrap();
+    store.rename(symbol("FBOOK"), symbol("FBNEW"), minute(5_000)).await.unwrap();
+    let meta = name("fmp", "META", 3_500, Some(4_000));
+    assert_eq!(store.names(id).await.unwrap(), [fmp, meta, first, ours("METAV", 3_000, Some(4_000)), ours("METAX", 4_000, None)]);
+    assert_eq!(
+        store.names(again).await.unwrap(),
+        [name("fmp", "FB", 3_500, Some(5_000)), ours("FBOOK", 3_000, Some(5_000)), ours("FBNEW", 5_000, None)]
+    );
+}
+
+async fn what_a_rename_may_not_do(store: &dyn Store) {
+    let instruments = store.instruments().await.unwrap();
+    let rename = |old: &str, new: &str| store.rename(symbol(old), symbol(new), minute(6_000));
+    let error = rename("METAX", "AAPL").await.expect_err("that is another company");
+    assert!(matches!(error, StoreError::Taken { .. }), "{error}");
+    assert!(error.to_string().contains("cannot rename METAX to AAPL"), "{error}");
+    let error = rename("NOSUCH", "NEWER").await.expect_err("there is none");
+    assert!(matches!(error, StoreError::Unknown { .. }) && error.to_string().contains("NOSUCH"), "{error}");
+    rename("METAX", "METAX").await.expect("it is called so already");
+    assert_eq!(store.instruments().await.unwrap(), instruments);
+    let id = made(store, "METAX").await;
+    assert_eq!(store.names(id).await.unwrap().last(), Some(&name("openbell", "METAX", 4_000, None)));
+}
+
+async fn what_is_said_of_nobody(store: &dyn Store) {
+    let (id, nobody) = (made(store, "LONELY").await, InstrumentId(987_654));
+    let fields = serde_json::json!({ "revenue": 1 }).as_object().expect("an object").clone();
+    let fundamental = Fundamental { statement: Statement::Income, period: Period::Annual, fiscal_date: date("2026-09-30"), fields };
+    let report = |instrument: InstrumentId| {
+        let (source, fundamental) = (Source::new("best"), fundamental.clone());
+        FundamentalRow { instrument, source, fundamental, asked_at: minute(1) }
+    };
+    let acts = |of: &[InstrumentId]| of.iter().map(|id| action(*id, "best", "2026-01-02", split(2.0))).collect();
+    let batches = [
+        Batch { actions: acts(&[id, nobody]), ..Batch::default() },
+        Batch { actions: acts(&[id]), fundamentals: vec![report(nobody)], ..Batch::default() },
+    ];
+    for batch in batches {
+        let refused = store.append(batch).await;
+        assert!(matches!(refused, Err(StoreError::Unfit { .. })), "{refused:?}");
+        assert_eq!(store.actions(id).await.unwrap(), [], "all of a batch or nothing");
+    }
+    assert_eq!(store.fundamentals(nobody).await.unwrap(), []);
+    store.append(Batch { actions: acts(&[id]), fundamentals: vec![report(id)], ..Batch::default() }).await.unwrap();
+    assert_eq!((store.actions(id).await.unwrap().len(), store.fundamentals(id).await.unwrap()), (1, vec![report(id)]));
+}
+
 #[tokio::test]
 async fn the_story_on_sqlite() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("deep/er/story.db");
     let store = Sqlite::open(&path, Creation::IfEmpty, ranks()).unwrap();
     story(&store).await;
+    the_companies(&store, &Sqlite::open(&path, Creation::Never, ranks()).unwrap()).await;
     let (jobs, status) = (store.jobs(JobQuery::All).await.unwrap(), store.status().await.unwrap());
     drop(store);
     let again = Sqlite::open(&path, Creation::Never, ranks()).unwrap();
@@ -604,6 +906,7 @@ async fn the_story_on_postgres() {
     let Some(database) = crate::postgres::database().await else { return };
     let store = postgres(&database.url(), Creation::IfEmpty).await;
     story(&store).await;
+    the_companies(&store, &postgres(&database.url(), Creation::Never).await).await;
     let (jobs, status) = (store.jobs(JobQuery::All).await.unwrap(), store.status().await.unwrap());
     drop(store);
     let again = postgres(&database.url(), Creation::Never).await;

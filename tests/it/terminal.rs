@@ -302,7 +302,7 @@ const ROWS: &[Row] = &[
     // The pane has room for thirteen rows.
     everywhere("half-down", &[], |picture| picture.selected() == "XOM", TO_TOP),
     everywhere("half-up", &[("G", |picture| picture.selected() == "EUR/USD")], |picture| picture.selected() == "JPM", TO_TOP),
-    everywhere("open", &[], |picture| picture.has("AAPL · esc closes") && picture.has("open time"), ESCAPE),
+    everywhere("open", &[], |picture| picture.has("AAPL · f fundamentals · esc closes") && picture.has("open time"), ESCAPE),
     everywhere("zoom", &[], is_zoomed, &[("z", at_start)]),
     everywhere(
         "layout",

@@ -3,12 +3,12 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::market::{EventKind, Last, MarketEvent, SourceBar, Timestamp, clean};
+use crate::market::{EventKind, Interval, Last, MarketEvent, SourceBar, Timestamp, clean};
 use crate::provider::binance::decode::{Fault, Text, amount, positive, quote, time};
 use crate::provider::contract::{HistoryPage, ProviderError};
 
 /// How the words for a symbol that does not exist end.
-pub const UNKNOWN_SYMBOL: &str = "(-1121)";
+const UNKNOWN_SYMBOL: &str = "(-1121)";
 
 /// How much of a bad answer is kept.
 const EXCERPT: usize = 300;
@@ -56,16 +56,40 @@ struct Ticker<'a> {
     close_time: Option<i64>,
 }
 
+/// An interval as Binance spells it: a capital letter tells months from minutes.
+#[must_use]
+pub const fn asked_as(interval: Interval) -> &'static str {
+    match interval {
+        Interval::OneMonth => "1M",
+        Interval::OneMinute
+        | Interval::FiveMinutes
+        | Interval::FifteenMinutes
+        | Interval::ThirtyMinutes
+        | Interval::OneHour
+        | Interval::OneDay
+        | Interval::OneWeek => interval.name(),
+    }
+}
+
 /// The sealed bars of a page, oldest first. The newest row still forms.
 pub fn klines(body: &[u8], page: &HistoryPage, now: Timestamp) -> Result<Vec<SourceBar>, ProviderError> {
     let rows: Vec<Kline<'_>> = serde_json::from_slice(body).map_err(|_| malformed("binance klines are not rows of figures", body))?;
-    let sealed = |bar: &SourceBar| bar.open_time + page.interval.duration() <= now;
+    let sealed = |bar: &SourceBar| end(bar) <= now;
     let inside = |bar: &SourceBar| page.from <= bar.open_time && bar.open_time < page.to;
     let bars = rows.iter().filter_map(|row| bar(row, page)).filter(|bar| inside(bar) && sealed(bar));
     let mut bars: Vec<SourceBar> = bars.collect();
     bars.sort_by_key(|bar| bar.open_time);
     bars.dedup_by_key(|bar| bar.open_time);
     Ok(bars)
+}
+
+/// Days, weeks and months are those of Greenwich, and months have no length of their own.
+fn end(bar: &SourceBar) -> Timestamp {
+    if bar.interval.is_intraday() {
+        bar.open_time + bar.interval.duration()
+    } else {
+        bar.interval.next_label(bar.open_time.date()).midnight()
+    }
 }
 
 /// A row with a hole in it is no bar.
@@ -113,6 +137,15 @@ pub fn look(body: &[u8], spelling: &str, ts_recv: Timestamp) -> Result<Vec<Marke
     Ok([event(time(ticker.close_time, ts_recv), EventKind::Last(last))].into_iter().chain(quote).collect())
 }
 
+/// A refusal as it is, but for a symbol that does not exist: that is not found.
+#[must_use]
+pub fn by_its_name(error: ProviderError) -> ProviderError {
+    match error {
+        ProviderError::Fatal { message } if message.ends_with(UNKNOWN_SYMBOL) => ProviderError::NotFound { message },
+        error => error,
+    }
+}
+
 /// The source's own words for an error, and its number.
 #[must_use]
 pub fn explain(body: &[u8]) -> Option<String> {
@@ -120,7 +153,29 @@ pub fn explain(body: &[u8]) -> Option<String> {
     fault.words()
 }
 
-fn malformed(message: &str, body: &[u8]) -> ProviderError {
+/// An answer that is not what it should be, with its beginning.
+#[must_use]
+pub fn malformed(message: &str, body: &[u8]) -> ProviderError {
     let start = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]);
     ProviderError::Malformed { message: message.to_owned(), payload: clean(&start).into_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_symbol_that_does_not_exist_is_not_found() {
+        let message = "binance klines of NOUSDT: 400: Invalid symbol. (-1121)".to_owned();
+        let found = by_its_name(ProviderError::Fatal { message: message.clone() });
+        assert_eq!(found, ProviderError::NotFound { message });
+        let other = ProviderError::Fatal { message: "binance klines of BTCUSDT: 400: Invalid interval. (-1120)".to_owned() };
+        assert_eq!(by_its_name(other.clone()), other);
+    }
+
+    #[test]
+    fn months_are_not_minutes() {
+        let asked: Vec<_> = Interval::ALL.into_iter().map(asked_as).collect();
+        assert_eq!(asked, ["1m", "5m", "15m", "30m", "1h", "1d", "1w", "1M"]);
+    }
 }

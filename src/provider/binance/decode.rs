@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::market::{EventKind, Last, MarketEvent, Moves, Quote, Side, Timestamp, Trade, clean};
-use crate::provider::contract::{DecodeError, StreamItem};
+use crate::market::{EventKind, Last, MarketEvent, Quote, Side, Timestamp, Trade, TradeId, clean};
+use crate::provider::protocol::{DecodeError, StreamItem};
 
 /// What is asked for of each symbol: its trades, the figures of 24 hours, and the best bid and ask.
 pub const STREAMS: [&str; 3] = ["@trade", "@ticker", "@bookTicker"];
@@ -151,9 +151,9 @@ fn said(message: &Message<'_>, stream: &str, ts_recv: Timestamp) -> Result<Vec<S
     }
 }
 
-/// The connection ends soon, and comes back by itself.
+/// The connection ends soon.
 fn goodbye() -> StreamItem {
-    StreamItem::Refused("the server announced that it shuts down".to_owned())
+    StreamItem::Leaving("the server announced that it shuts down".to_owned())
 }
 
 fn trade(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
@@ -164,7 +164,9 @@ fn trade(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, D
     }
     // Whoever did not wait in the book took.
     let taker = message.buyer_is_maker.map(|waited| if waited { Side::Sell } else { Side::Buy });
-    let trade = Trade { price, size, trade_id: message.trade_id, taker, moves: Moves::all() };
+    // Rises by 1 with each trade of a symbol.
+    let trade_id = message.trade_id.map(TradeId::Counted);
+    let trade = Trade { price, size, trade_id, taker, ..Trade::default() };
     let ts_event = time(message.traded.or(message.sent), ts_recv);
     Ok(vec![StreamItem::Event(MarketEvent { symbol: symbol(message)?, ts_event, ts_recv, kind: EventKind::Trade(trade) })])
 }

@@ -1,12 +1,15 @@
 //! What Binance spot is, for lists, help and config.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
 
 use crate::config::{KeyKind, KeySpec, Section};
-use crate::market::{AssetClass, Delay, Interval, Symbol};
+use crate::market::{AssetClass, Delay, Interval, Symbol, Timestamp};
 use crate::provider::binance::rest::Binance;
 use crate::provider::contract::{Capabilities, Provider, ProviderSpec};
-use crate::provider::net::Net;
+use crate::provider::net::{Net, standard_headers};
 use crate::request::SourceKind;
 
 /// Binance spot.
@@ -18,9 +21,9 @@ pub const SPEC: ProviderSpec = ProviderSpec {
         live: SourceKind::Trades,
         delay: Delay::RealTime,
         history: &Interval::ALL,
-        needs_key: false,
     },
     keys: KEYS,
+    headers: used_weight,
     open,
 };
 
@@ -40,12 +43,20 @@ const KEYS: &[KeySpec] = &[
     },
     KeySpec {
         name: "requests_per_minute",
-        sentence: "How many requests are sent at most; each weighs 2 of the 6000 that Binance allows an address, others on it included, \
-                   and going over is punished with a ban.",
-        default: "600",
-        kind: KeyKind::Integer { min: 1, max: 3_000 },
+        sentence: "How much weight is sent at most: a page of bars and a look weigh 2, the list of symbols 20; Binance allows an \
+                   address 6000, others on it included, and bans whoever goes over.",
+        default: "1200",
+        kind: KeyKind::Integer { min: 1, max: 6_000 },
     },
 ];
+
+/// The weight of a minute at which we stop: others on the address may go on.
+const ENOUGH: u32 = 5_400;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Currencies that pairs are quoted in, for names in which nothing stands between the two. Nothing is quoted in US dollars.
+const QUOTES: [&str; 10] = ["USDT", "USDC", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "BTC", "ETH"];
 
 fn open(section: &Section, net: Net) -> Arc<dyn Provider> {
     Arc::new(Binance::new(section, net))
@@ -61,6 +72,23 @@ pub fn spell(symbol: &Symbol) -> Option<String> {
     }
     let (base, quote) = symbol.crypto_pair()?;
     (quote != "USD" && base.chars().all(|c| c.is_ascii_alphanumeric())).then(|| format!("{base}{quote}"))
+}
+
+/// The pair that Binance spells so; a name that we would spell otherwise is none of ours.
+#[must_use]
+pub fn unspell(spelling: &str) -> Option<Symbol> {
+    let pair = QUOTES.iter().find_map(|quote| Some((spelling.strip_suffix(*quote)?, quote)));
+    let (base, quote) = pair?;
+    format!("{base}-{quote}").parse::<Symbol>().ok().filter(|symbol| spell(symbol).as_deref() == Some(spelling))
+}
+
+/// The next minute, once nearly all that an address may ask in this one was asked, whoever asked it: "Limits", `rest-api.md`,
+/// <https://github.com/binance/binance-spot-api-docs>.
+#[must_use]
+pub fn used_weight(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
+    let used = headers.get("x-mbx-used-weight-1m").and_then(|value| value.to_str().ok()?.trim().parse::<u32>().ok());
+    let next = used.filter(|used| *used >= ENOUGH).map(|_| now.floor_to(MINUTE, Timestamp::from_seconds(0)) + MINUTE);
+    next.max(standard_headers(headers, now))
 }
 
 #[cfg(test)]
@@ -89,5 +117,36 @@ mod tests {
             let symbol: Symbol = typed.parse().expect(typed);
             assert_eq!(spell(&symbol).as_deref(), spelling, "{typed}");
         }
+    }
+
+    #[test]
+    fn knows_its_own_spelling() {
+        let table = [
+            ("BTCUSDT", Some("BTC-USDT")),
+            ("ETHBTC", Some("ETH-BTC")),
+            ("WBTCETH", Some("WBTC-ETH")),
+            ("1INCHUSDC", Some("1INCH-USDC")),
+            ("BTCTRY", None),
+            ("BTCUSD", None),
+            ("USDT", None),
+            ("btcusdt", None),
+        ];
+        for (spelling, symbol) in table {
+            assert_eq!(unspell(spelling).as_ref().map(Symbol::as_str), symbol, "{spelling}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_asked_nearly_enough_waits_for_the_next_minute() {
+        let now: Timestamp = "2026-11-20T15:00:50.25Z".parse().expect("a time");
+        let read = |weight: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("X-MBX-USED-WEIGHT-1M", weight.parse().expect("a value"));
+            used_weight(&headers, now)
+        };
+        assert_eq!(read("5399"), None);
+        assert_eq!(read("5400"), Some("2026-11-20T15:01:00Z".parse().expect("a time")));
+        assert_eq!(read("many"), None);
+        assert_eq!(used_weight(&HeaderMap::new(), now), None);
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::market::Timestamp;
 use crate::provider::binance::decode::{STREAMS, decode};
-use crate::provider::contract::{DecodeError, Promise, Protocol, StreamItem};
+use crate::provider::protocol::{DecodeError, Promise, Protocol, StreamItem};
 
 /// Symbols of one frame: a full connection is asked for in four frames. Five a second, pings counted in, are the most that is suffered.
 const BATCH: usize = 100;
@@ -51,19 +51,16 @@ impl Protocol for Feed {
         self.url.clone()
     }
 
-    fn headers(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
-    }
-
     fn subscribe(&self, spellings: &[String]) -> Vec<String> {
-        if spellings.len() > MOST {
-            tracing::warn!(feed = "binance", "{} symbols are not listened to: a connection carries {MOST}", spellings.len() - MOST);
-        }
-        self.frames("SUBSCRIBE", &spellings[..spellings.len().min(MOST)])
+        self.frames("SUBSCRIBE", spellings)
     }
 
     fn unsubscribe(&self, spellings: &[String]) -> Vec<String> {
         self.frames("UNSUBSCRIBE", spellings)
+    }
+
+    fn capacity(&self) -> usize {
+        MOST
     }
 
     /// Health is any frame: the source's pings have come every 20 seconds and every 3 minutes, and ours are answered.
@@ -73,6 +70,7 @@ impl Protocol for Feed {
             data: Duration::from_secs(60),
             resubscribe: None,
             acknowledged_within: Some(Duration::from_secs(10)),
+            lifetime: Some(Duration::from_secs(24 * 3_600)),
         }
     }
 
@@ -105,9 +103,9 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_filled_in_few_frames_and_never_overfilled() {
+    fn a_full_connection_is_filled_in_few_frames() {
         let feed = Feed::new(String::new());
-        let spellings: Vec<String> = (0..500).map(|n| format!("A{n}USDT")).collect();
+        let spellings: Vec<String> = (0..feed.capacity()).map(|n| format!("A{n}USDT")).collect();
         let frames = feed.subscribe(&spellings);
         assert_eq!(frames.len(), 4);
         let streams: usize = frames.iter().map(|frame| frame.matches('@').count()).sum();

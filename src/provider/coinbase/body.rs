@@ -32,6 +32,13 @@ struct Stats {
     low: Option<Figure>,
 }
 
+/// "Get server time", <https://docs.cdp.coinbase.com>.
+#[derive(Deserialize)]
+struct Clock<'a> {
+    #[serde(borrow)]
+    iso: Text<'a>,
+}
+
 /// "Errors", <https://docs.cdp.coinbase.com>.
 #[derive(Deserialize)]
 struct Fault<'a> {
@@ -86,6 +93,12 @@ pub fn look(ticker: &[u8], stats: Option<&[u8]>, spelling: &str, ts_recv: Timest
     Ok([event(EventKind::Last(last))].into_iter().chain(quote).collect())
 }
 
+/// The time that the source has, as a sign of life.
+pub fn clock(body: &[u8]) -> Result<String, ProviderError> {
+    let clock: Clock<'_> = serde_json::from_slice(body).map_err(|_| malformed("the coinbase time is not as it should be", body))?;
+    Ok(format!("its clock says {}", clean(clock.iso.as_str())))
+}
+
 /// The source's own words for an error.
 #[must_use]
 pub fn explain(body: &[u8]) -> Option<String> {
@@ -93,7 +106,9 @@ pub fn explain(body: &[u8]) -> Option<String> {
     Some(clean(fault.message.as_str()).into_owned())
 }
 
-fn malformed(message: &str, body: &[u8]) -> ProviderError {
+/// An answer that is not what it should be, with its beginning.
+#[must_use]
+pub fn malformed(message: &str, body: &[u8]) -> ProviderError {
     let start = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]);
     ProviderError::Malformed { message: message.to_owned(), payload: clean(&start).into_owned() }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::market::{Date, EventKind, Last, MarketEvent, Moves, Quote, Side, Timestamp, Trade, clean};
-use crate::provider::contract::{DecodeError, StreamItem};
+use crate::market::{Date, EventKind, Last, MarketEvent, Quote, Side, Timestamp, Trade, TradeId, clean};
+use crate::provider::protocol::{DecodeError, StreamItem};
 
 /// Any message of the socket, with the members that are used: "Exchange WebSocket Channels", <https://docs.cdp.coinbase.com>.
 #[derive(Debug, Deserialize)]
@@ -94,7 +94,9 @@ fn trade(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, D
         return Err(DecodeError::new("a coinbase match has a negative size"));
     }
     let taker = message.side.as_ref().and_then(|maker| taker(maker.as_str()));
-    let trade = Trade { price, size, trade_id: message.trade_id, taker, moves: Moves::all() };
+    // Rises by 1 with each match of a product.
+    let trade_id = message.trade_id.map(TradeId::Counted);
+    let trade = Trade { price, size, trade_id, taker, ..Trade::default() };
     let (symbol, ts_event) = head(message, ts_recv)?;
     Ok(vec![StreamItem::Event(MarketEvent { symbol, ts_event, ts_recv, kind: EventKind::Trade(trade) })])
 }

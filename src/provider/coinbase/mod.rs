@@ -2,12 +2,14 @@
 
 mod body;
 mod decode;
+mod directory;
 mod rest;
 mod spec;
 mod stream;
 
-pub use body::{candles, look};
+pub use body::{candles, clock, look};
 pub use decode::{Figure, Message, Text, decode};
+pub use directory::products;
 pub use rest::{Coinbase, pages};
-pub use spec::{SPEC, spell};
+pub use spec::{SPEC, spell, unspell};
 pub use stream::Feed;

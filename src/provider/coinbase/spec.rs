@@ -6,7 +6,7 @@ use crate::config::{KeyKind, KeySpec, Section};
 use crate::market::{AssetClass, Delay, Interval, Symbol};
 use crate::provider::coinbase::rest::Coinbase;
 use crate::provider::contract::{Capabilities, Provider, ProviderSpec};
-use crate::provider::net::Net;
+use crate::provider::net::{Net, standard_headers};
 use crate::request::SourceKind;
 
 /// Coinbase Exchange.
@@ -18,9 +18,9 @@ pub const SPEC: ProviderSpec = ProviderSpec {
         live: SourceKind::Trades,
         delay: Delay::RealTime,
         history: &[Interval::OneMinute, Interval::FiveMinutes, Interval::FifteenMinutes, Interval::OneHour, Interval::OneDay],
-        needs_key: false,
     },
     keys: KEYS,
+    headers: standard_headers,
     open,
 };
 
@@ -61,6 +61,12 @@ pub fn spell(symbol: &Symbol) -> Option<String> {
     base.chars().all(|c| c.is_ascii_alphanumeric()).then(|| format!("{base}-{quote}"))
 }
 
+/// The pair that Coinbase spells so; a name that we would spell otherwise is none of ours.
+#[must_use]
+pub fn unspell(spelling: &str) -> Option<Symbol> {
+    spelling.parse::<Symbol>().ok().filter(|symbol| spell(symbol).as_deref() == Some(spelling))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +89,14 @@ mod tests {
         for (typed, spelling) in table {
             let symbol: Symbol = typed.parse().expect(typed);
             assert_eq!(spell(&symbol).as_deref(), spelling, "{typed}");
+        }
+    }
+
+    #[test]
+    fn knows_its_own_spelling() {
+        let table = [("BTC-USD", Some("BTC-USD")), ("00-USD", Some("00-USD")), ("BTC-INR", None), ("btc-usd", None), ("", None)];
+        for (spelling, symbol) in table {
+            assert_eq!(unspell(spelling).as_ref().map(Symbol::as_str), symbol, "{spelling}");
         }
     }
 }

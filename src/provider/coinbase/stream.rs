@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::market::Timestamp;
 use crate::provider::coinbase::decode::decode;
-use crate::provider::contract::{DecodeError, Promise, Protocol, StreamItem};
+use crate::provider::protocol::{DecodeError, Promise, Protocol, StreamItem};
 
 /// What is asked for: trades, the day's figures with the best bid and ask, and a sign of life each second.
 const CHANNELS: [&str; 3] = ["ticker", "matches", "heartbeat"];
@@ -30,10 +30,6 @@ impl Protocol for Feed {
         self.url.clone()
     }
 
-    fn headers(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
-    }
-
     fn subscribe(&self, spellings: &[String]) -> Vec<String> {
         frames("subscribe", spellings)
     }
@@ -49,6 +45,7 @@ impl Protocol for Feed {
             data: Duration::from_secs(60),
             resubscribe: None,
             acknowledged_within: Some(Duration::from_secs(5)),
+            lifetime: None,
         }
     }
 

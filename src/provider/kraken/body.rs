@@ -1,6 +1,7 @@
 //! Answers of the Kraken REST interface in our words. It asks nothing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -11,6 +12,9 @@ use crate::provider::kraken::decode::{Figure, Text, amount, number, positive, qu
 
 /// How much of a bad answer is kept.
 const EXCERPT: usize = 300;
+
+/// How long to leave it alone after a refusal for too many requests, where it does not say until when.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// How many candles are answered at most: the newest, whatever was asked for.
 const MOST: usize = 720;
@@ -62,6 +66,19 @@ struct Ticker<'a> {
     high: Option<Vec<Figure<'a>>>,
 }
 
+/// "Get system status", <https://docs.kraken.com>.
+#[derive(Deserialize)]
+struct System<'a> {
+    #[serde(borrow)]
+    result: Status<'a>,
+}
+
+#[derive(Deserialize)]
+struct Status<'a> {
+    #[serde(borrow)]
+    status: Text<'a>,
+}
+
 /// The refusal in an answer, if it is one.
 #[must_use]
 pub fn refusal(body: &[u8], what: &str, now: Timestamp) -> Option<ProviderError> {
@@ -72,7 +89,7 @@ pub fn refusal(body: &[u8], what: &str, now: Timestamp) -> Option<ProviderError>
     let is = |starts: &[&str]| starts.iter().any(|start| words.starts_with(*start));
     Some(if is(&["EAPI:Rate limit", "EGeneral:Too many requests", "EService:Throttled"]) {
         let until = words.rsplit(':').next().and_then(|end| end.trim().parse().ok()).map(Timestamp::from_seconds);
-        ProviderError::RateLimited { after: until.map(|until| until.since(now)) }
+        ProviderError::RateLimited { after: Some(until.map_or(PAUSE, |until| until.since(now))) }
     } else if is(&["EService:", "EGeneral:Internal error"]) {
         ProviderError::Retryable { message, after: None }
     } else if is(&["EQuery:Unknown asset pair"]) {
@@ -146,17 +163,31 @@ pub fn look(body: &[u8], spelling: &str, ts_recv: Timestamp) -> Result<Vec<Marke
     Ok([EventKind::Last(last)].into_iter().chain(quote.map(EventKind::Quote)).map(event).collect())
 }
 
+/// What the exchange says of itself, as a sign of life.
+pub fn status(body: &[u8]) -> Result<String, ProviderError> {
+    let system: System<'_> = serde_json::from_slice(body).map_err(|_| malformed("the kraken status is not as it should be", body))?;
+    Ok(format!("it is {}", clean(system.result.status.as_str())))
+}
+
+/// All that was asked for, by its names.
+#[must_use]
+pub fn members(body: &[u8]) -> Option<BTreeMap<String, &RawValue>> {
+    let body: Body<'_> = serde_json::from_slice(body).ok()?;
+    Some(body.result)
+}
+
 /// The member that is about the pair: the other one is a cursor.
 fn answer(body: &[u8]) -> Option<&str> {
-    let body: Body<'_> = serde_json::from_slice(body).ok()?;
-    body.result.into_iter().find(|(name, _)| name != "last").map(|(_, answer)| answer.get())
+    members(body)?.into_iter().find(|(name, _)| name != "last").map(|(_, answer)| answer.get())
 }
 
 fn at<'a>(list: Option<&[Figure<'a>]>, index: usize) -> Option<Figure<'a>> {
     list?.get(index).copied()
 }
 
-fn malformed(message: &str, body: &[u8]) -> ProviderError {
+/// An answer that is not what it should be, with its beginning.
+#[must_use]
+pub fn malformed(message: &str, body: &[u8]) -> ProviderError {
     let start = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]);
     ProviderError::Malformed { message: message.to_owned(), payload: clean(&start).into_owned() }
 }

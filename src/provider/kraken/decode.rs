@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::market::{EventKind, Last, MarketEvent, Moves, Quote, Side, Timestamp, Trade, clean};
-use crate::provider::contract::{DecodeError, StreamItem};
+use crate::market::{EventKind, Last, MarketEvent, Quote, Side, Timestamp, Trade, TradeId, clean};
+use crate::provider::protocol::{DecodeError, StreamItem};
 
 /// Any message of the socket, with the members that are used: "WebSocket API v2", <https://docs.kraken.com>.
 #[derive(Debug, Deserialize)]
@@ -158,7 +158,10 @@ fn trades(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, 
 
 /// Of an old trade only its id is of use: it was made before we listened.
 fn start_of_ids(event: MarketEvent) -> MarketEvent {
-    let last_trade_id = if let EventKind::Trade(trade) = &event.kind { trade.trade_id } else { None };
+    let last_trade_id = match &event.kind {
+        EventKind::Trade(Trade { trade_id: Some(TradeId::Counted(id)), .. }) => Some(*id),
+        _ => None,
+    };
     let is_old = event.ts_recv.since(event.ts_event) > SNAPSHOT_AGE;
     if is_old { MarketEvent { kind: EventKind::Heartbeat { last_trade_id }, ..event } } else { event }
 }
@@ -179,7 +182,7 @@ fn trade(row: &Row<'_>, ts_recv: Timestamp) -> Result<MarketEvent, DecodeError> 
         Some("sell") => Some(Side::Sell),
         _ => None,
     };
-    let trade = Trade { price, size, trade_id: row.trade_id, taker, moves: Moves::all() };
+    let trade = Trade { price, size, trade_id: row.trade_id.map(TradeId::Counted), taker, ..Trade::default() };
     let (symbol, ts_event) = head(row, ts_recv)?;
     Ok(MarketEvent { symbol, ts_event, ts_recv, kind: EventKind::Trade(trade) })
 }

@@ -2,12 +2,14 @@
 
 mod body;
 mod decode;
+mod directory;
 mod rest;
 mod spec;
 mod stream;
 
-pub use body::{candles, look, refusal};
+pub use body::{candles, look, refusal, status};
 pub use decode::{Figure, Message, Row, Text, decode};
+pub use directory::asset_pairs;
 pub use rest::{Kraken, pages};
-pub use spec::{SPEC, pair, spell};
+pub use spec::{SPEC, pair, spell, unspell};
 pub use stream::Feed;

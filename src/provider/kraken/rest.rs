@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::future::BoxFuture;
 
 use crate::config::Section;
 use crate::market::{Interval, MarketEvent, Symbol, Timestamp};
-use crate::provider::contract::{History, HistoryPage, Protocol, Provider, ProviderError};
+use crate::provider::ability::Directory;
+use crate::provider::contract::{History, HistoryPage, Polling, Provider, ProviderError, only};
 use crate::provider::kraken::body;
-use crate::provider::kraken::spec::{pair, spell};
+use crate::provider::kraken::spec::{pair, spell, unspell};
 use crate::provider::kraken::stream::Feed;
 use crate::provider::net::{Call, Net};
+use crate::provider::protocol::Protocol;
 
 /// How many buckets before the one that forms are asked for. The newest 720 are kept, this one among them; the rest is a
 /// margin for the time between the plan and the question.
@@ -20,10 +21,6 @@ const KEPT: u32 = 715;
 
 /// How often a pair is looked at while the socket is down.
 const POLL: Duration = Duration::from_secs(30);
-
-/// A longer wait is told to the caller, who has other things to do.
-const PATIENCE: Duration = Duration::from_secs(60);
-const TRIES: usize = 4;
 
 /// Kraken, ready to be asked.
 pub struct Kraken {
@@ -39,23 +36,17 @@ impl Kraken {
         Self { net, rest_url, stream_url: section.text("stream_url").to_owned() }
     }
 
-    /// Asks until there is an answer, or a reason to stop: a refusal comes with status 200, and the network sees none in it.
-    async fn ask(&self, endpoint: &str, query: Vec<(&'static str, String)>, what: String) -> Result<Vec<u8>, ProviderError> {
-        let call = Call { url: format!("{}/0/public/{endpoint}", self.rest_url), query, headers: Vec::new(), what, explain: body::explain };
-        let mut pace = ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(Duration::from_secs(2))
-            .with_max_delay(Duration::from_secs(20))
-            .with_max_times(TRIES - 1)
-            .build();
-        loop {
-            let body = self.net.http.get(&call).await?;
-            let Some(refused) = body::refusal(&body, &call.what, self.net.clock.now()) else { return Ok(body) };
-            match wait_after(&refused, pace.next()) {
-                Some(pause) => self.net.clock.sleep(pause).await,
-                None => return Err(refused),
-            }
-        }
+    /// A refusal comes with status 200, so it is looked for in every body.
+    pub(crate) async fn ask(&self, endpoint: &str, query: Vec<(&'static str, String)>, what: String) -> Result<Vec<u8>, ProviderError> {
+        let call = Call {
+            url: format!("{}/0/public/{endpoint}", self.rest_url),
+            query,
+            what,
+            explain: body::explain,
+            disguised: |answer, call, now| body::refusal(answer, &call.what, now),
+            ..Call::default()
+        };
+        self.net.http.get(&call).await
     }
 
     async fn look(&self, spelling: &str) -> Result<Vec<MarketEvent>, ProviderError> {
@@ -69,7 +60,11 @@ impl Kraken {
         let since = page.from - Duration::from_secs(1);
         let query = vec![("pair", pair(&page.spelling)), ("interval", minutes.to_string()), ("since", since.as_seconds().to_string())];
         let body = self.ask("OHLC", query, format!("kraken candles of {}", page.spelling)).await?;
-        Ok(History { bars: body::candles(&body, page, self.net.clock.now())?, adjusted: false })
+        Ok(History { bars: body::candles(&body, page, self.net.clock.now())?, ..History::default() })
+    }
+
+    async fn check(&self) -> Result<String, ProviderError> {
+        body::status(&self.ask("SystemStatus", Vec::new(), "kraken status".to_owned()).await?)
     }
 }
 
@@ -82,16 +77,20 @@ impl Provider for Kraken {
         spell(symbol)
     }
 
+    fn unspell(&self, spelling: &str) -> Option<Symbol> {
+        unspell(spelling)
+    }
+
     fn stream(&self) -> Option<Arc<dyn Protocol>> {
         Some(Arc::new(Feed { url: self.stream_url.clone() }))
     }
 
-    fn look<'a>(&'a self, spelling: &'a str) -> BoxFuture<'a, Result<Vec<MarketEvent>, ProviderError>> {
-        Box::pin(Kraken::look(self, spelling))
+    fn look<'a>(&'a self, spellings: &'a [String]) -> BoxFuture<'a, Result<Vec<MarketEvent>, ProviderError>> {
+        Box::pin(Kraken::look(self, only(spellings)))
     }
 
-    fn poll_every(&self) -> Option<Duration> {
-        Some(POLL)
+    fn polling(&self) -> Option<Polling> {
+        Some(Polling { every: POLL, at_once: 1 })
     }
 
     fn pages(&self, interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {
@@ -101,13 +100,14 @@ impl Provider for Kraken {
     fn history<'a>(&'a self, page: &'a HistoryPage) -> BoxFuture<'a, Result<History, ProviderError>> {
         Box::pin(Kraken::history(self, page))
     }
-}
 
-/// How long to wait before the same is asked again; `None` when it is not.
-fn wait_after(refused: &ProviderError, pause: Option<Duration>) -> Option<Duration> {
-    let asked = if let ProviderError::RateLimited { after } = refused { *after } else { None };
-    let wait = pause?.max(asked.unwrap_or_default());
-    (refused.is_retryable() && wait <= PATIENCE).then_some(wait)
+    fn check(&self) -> BoxFuture<'_, Result<String, ProviderError>> {
+        Box::pin(Kraken::check(self))
+    }
+
+    fn directory(&self) -> Option<&dyn Directory> {
+        Some(self)
+    }
 }
 
 /// The part of `[from, to)` that is within reach, in one page; an interval that is not kept has none.
@@ -116,5 +116,5 @@ pub fn pages(interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp)
     let length = interval.duration();
     let first = now.floor_to(length, Timestamp::from_seconds(0)) - length * KEPT;
     let (from, to) = (from.max(first), to.min(now));
-    if interval == Interval::OneWeek || from >= to { Vec::new() } else { vec![(from, to)] }
+    if matches!(interval, Interval::OneWeek | Interval::OneMonth) || from >= to { Vec::new() } else { vec![(from, to)] }
 }

@@ -6,7 +6,7 @@ use crate::config::{KeyKind, KeySpec, Section};
 use crate::market::{AssetClass, Delay, Interval, Symbol};
 use crate::provider::contract::{Capabilities, Provider, ProviderSpec};
 use crate::provider::kraken::rest::Kraken;
-use crate::provider::net::Net;
+use crate::provider::net::{Net, standard_headers};
 use crate::request::SourceKind;
 
 /// Kraken spot.
@@ -26,9 +26,9 @@ pub const SPEC: ProviderSpec = ProviderSpec {
             Interval::OneHour,
             Interval::OneDay,
         ],
-        needs_key: false,
     },
     keys: KEYS,
+    headers: standard_headers,
     open,
 };
 
@@ -66,19 +66,36 @@ pub fn spell(symbol: &Symbol) -> Option<String> {
         return None;
     }
     let (base, quote) = symbol.crypto_pair()?;
-    // Version 2 of the socket knows the usual names only.
-    let base = match base {
-        "XBT" => "BTC",
-        "XDG" => "DOGE",
-        usual => usual,
-    };
+    let base = usual(base);
     base.chars().all(|c| c.is_ascii_alphanumeric()).then(|| format!("{base}/{quote}"))
+}
+
+/// The pair that Kraken spells so; a name that we would spell otherwise is none of ours.
+#[must_use]
+pub fn unspell(spelling: &str) -> Option<Symbol> {
+    let (base, quote) = spelling.split_once('/')?;
+    format!("{base}-{quote}").parse::<Symbol>().ok().filter(|symbol| spell(symbol).as_deref() == Some(spelling))
+}
+
+/// A name of version 1 of the socket as version 2 has it: `XBT/USD` is `BTC/USD` there.
+#[must_use]
+pub fn socket_name(name: &str) -> String {
+    name.split('/').map(usual).collect::<Vec<_>>().join("/")
 }
 
 /// A spelling of the socket as the REST interface has it: `BTC/USD` is `XBTUSD` there.
 #[must_use]
 pub fn pair(spelling: &str) -> String {
     spelling.split('/').map(asset).collect()
+}
+
+/// Version 2 of the socket knows the usual names only.
+fn usual(name: &str) -> &str {
+    match name {
+        "XBT" => "BTC",
+        "XDG" => "DOGE",
+        usual => usual,
+    }
 }
 
 fn asset(name: &str) -> &str {
@@ -115,6 +132,15 @@ mod tests {
             let symbol: Symbol = typed.parse().expect(typed);
             assert_eq!(spell(&symbol).as_deref(), spelling, "{typed}");
         }
+    }
+
+    #[test]
+    fn knows_its_own_spelling() {
+        let table = [("BTC/USD", Some("BTC-USD")), ("ETH/BTC", Some("ETH-BTC")), ("XBT/USD", None), ("BTC-USD", None), ("BTC/INR", None)];
+        for (spelling, symbol) in table {
+            assert_eq!(unspell(spelling).as_ref().map(Symbol::as_str), symbol, "{spelling}");
+        }
+        assert_eq!(["XBT/USD", "ETH/XBT", "XDG/EUR"].map(socket_name), ["BTC/USD", "ETH/BTC", "DOGE/EUR"]);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::market::Timestamp;
-use crate::provider::contract::{DecodeError, Promise, Protocol, StreamItem};
 use crate::provider::kraken::decode::decode;
+use crate::provider::protocol::{DecodeError, Promise, Protocol, StreamItem};
 
 /// What is asked for: the day's figures with the best bid and ask, and every trade. Heartbeats come of themselves.
 const CHANNELS: [&str; 2] = ["ticker", "trade"];
@@ -40,10 +40,6 @@ impl Protocol for Feed {
         self.url.clone()
     }
 
-    fn headers(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
-    }
-
     fn subscribe(&self, spellings: &[String]) -> Vec<String> {
         frames("subscribe", spellings, Some(true))
     }
@@ -59,6 +55,7 @@ impl Protocol for Feed {
             data: Duration::from_secs(60),
             resubscribe: None,
             acknowledged_within: Some(Duration::from_secs(10)),
+            lifetime: None,
         }
     }
 

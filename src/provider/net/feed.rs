@@ -1,19 +1,19 @@
 //! One live feed: connect, subscribe, listen, notice silence, come back.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use futures_util::{SinkExt, StreamExt};
 use tokio::sync::{mpsc, watch};
-use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_util::sync::CancellationToken;
 
 use crate::calendar::Calendars;
-use crate::host::Clock;
-use crate::market::{EventKind, MarketEvent, Timestamp, clean};
-use crate::provider::contract::{Promise, Protocol, ProviderError, StreamItem};
-use crate::provider::net::socket::{Socket, Sockets};
+use crate::market::{EventKind, InstrumentId, MarketEvent, Timestamp};
+use crate::provider::contract::ProviderError;
+use crate::provider::net::establish::{Connection, Heard, Means};
+use crate::provider::net::limit::Limiter;
+use crate::provider::protocol::{Promise, StreamItem};
 use crate::snapshot::{FeedState, FeedView};
 
 /// How often the feed looks at itself.
@@ -22,18 +22,28 @@ const LOOK: Duration = Duration::from_secs(1);
 const HEALTHY: Duration = Duration::from_secs(60);
 /// A source's refusal to end a connection is not waited for.
 const GOODBYE: Duration = Duration::from_millis(500);
+/// How long events wait for room: a source throws out whoever reads slower.
+const ROOM: Duration = Duration::from_secs(1);
+/// How long before its end a connection is replaced.
+const AHEAD: Duration = Duration::from_secs(600);
+/// How long a connection that replaces another waits for its first answer.
+const SUCCESSION: Duration = Duration::from_secs(10);
+/// How long after a failed replacement the next is tried.
+const ANOTHER: Duration = Duration::from_secs(30);
 
 /// A symbol that the feed should speak of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
     /// As the source spells it.
     pub spelling: String,
+    pub instrument: InstrumentId,
     /// Whose calendar says when data are promised.
     pub venue: Arc<str>,
 }
 
 /// What a feed tells the engine.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a line is told once a second, and moved as it is")]
 pub enum FeedMessage {
     Events(Vec<MarketEvent>),
     State(FeedView),
@@ -43,27 +53,35 @@ pub enum FeedMessage {
 
 /// A live feed over a socket.
 pub struct Feed {
-    pub protocol: Arc<dyn Protocol>,
-    pub sockets: Sockets,
-    pub clock: Clock,
+    pub(crate) means: Means,
     pub calendars: Arc<Calendars>,
     pub subscriptions: watch::Receiver<Vec<Subscription>>,
+    /// Where received bytes are counted.
+    pub limiter: Limiter,
     /// Which feed this is, for whoever listens to all of them.
     pub number: usize,
     pub messages: mpsc::Sender<(usize, FeedMessage)>,
     pub token: CancellationToken,
     pub view: FeedView,
+    /// How many connections were opened.
+    pub(crate) connections: u64,
 }
 
 /// What is known of the connection at hand.
 struct Line {
-    subscribed: Vec<String>,
+    connection: Connection,
     last_data: Timestamp,
     last_heartbeat: Option<Timestamp>,
     opened: Timestamp,
     acknowledged: bool,
     told_decode_error: bool,
+    /// When it is to be replaced.
+    replace_at: Option<Timestamp>,
+    /// The one that replaces it, while it is being opened.
+    next: Option<Succession>,
 }
+
+type Succession = Pin<Box<dyn Future<Output = Result<(Connection, Vec<Heard>), ProviderError>> + Send>>;
 
 /// Why listening ended.
 enum End {
@@ -88,10 +106,10 @@ impl Feed {
                 }
                 continue;
             }
-            let opened = self.clock.now();
+            let opened = self.now();
             // Boxed: a connection's state is large, and this task holds many others.
             let (end, heard_until) = Box::pin(self.connection(deaf_since)).await;
-            let now = self.clock.now();
+            let now = self.now();
             if let Some(heard_until) = heard_until {
                 deaf_since = heard_until;
                 self.view.reconnects += 1;
@@ -112,57 +130,56 @@ impl Feed {
         }
     }
 
-    /// One connection, from the first byte to the last; with it, until when everything was heard.
+    /// One connection, or several that follow each other without a hole; with it, until when everything was heard.
     async fn connection(&mut self, deaf_since: Timestamp) -> (End, Option<Timestamp>) {
         // A feed that is down stays down, and says since when, until it is back.
         if self.view.attempt == 0 {
             self.enter(FeedState::Connecting).await;
         }
+        self.connections += 1;
         let opened = tokio::select! {
-            opened = self.sockets.open(&*self.protocol) => opened,
+            opened = Connection::open(self.means.clone(), self.connections) => opened,
             () = self.token.cancelled() => return (End::Cancelled, None),
         };
-        let mut socket = match opened {
-            Ok(socket) => socket,
+        let connection = match opened {
+            Ok(connection) => connection,
             Err(error) => return (End::Broken(error), None),
         };
-        let now = self.clock.now();
+        let now = self.now();
         self.heard(now);
-        let _ = self.messages.send((self.number, FeedMessage::Deaf(deaf_since, now))).await;
-        let mut line = Line {
-            subscribed: Vec::new(),
-            last_data: now,
-            last_heartbeat: None,
-            opened: now,
-            acknowledged: false,
-            told_decode_error: false,
-        };
-        let end = match self.follow_subscriptions(&mut socket, &mut line).await {
-            Ok(()) => self.listen(&mut socket, &mut line).await,
+        self.tell(FeedMessage::Deaf(deaf_since, now)).await;
+        let mut line = Line::new(connection, now, &self.means.protocol.promise());
+        let end = match self.follow_subscriptions(&mut line).await {
+            Ok(()) => self.listen(&mut line).await,
             Err(error) => End::Broken(error),
         };
-        let _ = self.clock.timeout(GOODBYE, socket.close(None)).await;
+        let last_data = line.last_data;
+        line.connection.close(GOODBYE).await;
         // Pongs are no data: a mute connection was deaf since the last of these.
-        let heard_until = if self.view.state == FeedState::Silent { Some(line.last_data) } else { self.view.last_frame };
+        let heard_until = if self.view.state == FeedState::Silent { Some(last_data) } else { self.view.last_frame };
         (end, heard_until)
     }
 
-    async fn listen(&mut self, socket: &mut Socket, line: &mut Line) -> End {
-        let promise = self.protocol.promise();
-        let mut look = self.clock.interval(LOOK);
-        let mut ping = self.clock.interval(promise.frame / 3);
-        let mut again = self.clock.interval(promise.resubscribe.unwrap_or(Duration::MAX));
+    async fn listen(&mut self, line: &mut Line) -> End {
+        let promise = self.means.protocol.promise();
+        let mut look = self.means.clock.interval(LOOK);
+        let mut ping = self.means.clock.interval(promise.frame / 3);
+        let mut again = self.means.clock.interval(promise.resubscribe.unwrap_or(Duration::MAX));
         loop {
             let step = tokio::select! {
-                frame = socket.next() => self.take(frame, line).await,
+                heard = line.connection.hear() => match heard {
+                    Ok(heard) => self.take(heard, line).await,
+                    Err(error) => Err(error),
+                },
                 changed = self.subscriptions.changed() => match changed {
                     Ok(()) if self.subscriptions.borrow().is_empty() => return End::Idle,
-                    Ok(()) => self.follow_subscriptions(socket, line).await,
+                    Ok(()) => self.follow_subscriptions(line).await,
                     Err(_) => return End::Cancelled,
                 },
+                next = arrival(&mut line.next) => self.succeed(next, line).await,
                 () = look.tick() => self.look(line, &promise).await,
-                () = ping.tick() => send(socket, Message::Ping(tungstenite::Bytes::new())).await,
-                () = again.tick() => self.resubscribe(socket, line).await,
+                () = ping.tick() => line.connection.ping().await,
+                () = again.tick() => line.connection.resubscribe().await,
                 () = self.token.cancelled() => return End::Cancelled,
             };
             if let Err(error) = step {
@@ -171,48 +188,60 @@ impl Feed {
         }
     }
 
-    async fn follow_subscriptions(&mut self, socket: &mut Socket, line: &mut Line) -> Result<(), ProviderError> {
-        let wanted: Vec<String> = self.subscriptions.borrow_and_update().iter().map(|s| s.spelling.clone()).collect();
-        let new: Vec<_> = wanted.iter().filter(|s| !line.subscribed.contains(s)).cloned().collect();
-        let gone: Vec<_> = line.subscribed.iter().filter(|s| !wanted.contains(s)).cloned().collect();
-        let leave = if gone.is_empty() { Vec::new() } else { self.protocol.unsubscribe(&gone) };
-        let join = if new.is_empty() { Vec::new() } else { self.protocol.subscribe(&new) };
-        for frame in leave.into_iter().chain(join) {
-            send(socket, Message::text(frame)).await?;
-        }
+    async fn follow_subscriptions(&mut self, line: &mut Line) -> Result<(), ProviderError> {
+        let wanted = self.wanted();
         self.view.symbols = wanted.len();
-        line.subscribed = wanted;
+        line.connection.follow(wanted).await?;
         self.publish().await;
         Ok(())
     }
 
-    async fn resubscribe(&self, socket: &mut Socket, line: &Line) -> Result<(), ProviderError> {
-        for frame in self.protocol.subscribe(&line.subscribed) {
-            send(socket, Message::text(frame)).await?;
-        }
-        Ok(())
+    fn wanted(&mut self) -> Vec<String> {
+        self.subscriptions.borrow_and_update().iter().map(|s| s.spelling.clone()).collect()
     }
 
-    async fn take(&mut self, frame: Option<Result<Message, tungstenite::Error>>, line: &mut Line) -> Result<(), ProviderError> {
-        let now = self.clock.now();
-        let bytes = match frame {
-            Some(Ok(Message::Text(text))) => tungstenite::Bytes::from(text),
-            Some(Ok(Message::Binary(bytes))) => bytes,
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
-                self.heard(now);
+    /// The connection that replaces ours is there, or could not be had: then ours is held as long as it holds.
+    async fn succeed(&mut self, next: Result<(Connection, Vec<Heard>), ProviderError>, line: &mut Line) -> Result<(), ProviderError> {
+        line.next = None;
+        let (connection, early) = match next {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::warn!(feed = %self.view.source, "another connection could not be opened yet: {error}");
+                line.replace_at = Some(self.now() + ANOTHER);
                 return Ok(());
             }
-            Some(Ok(Message::Close(reason))) => {
-                let why = reason.map_or_else(String::new, |r| format!(" ({} {})", r.code, clean(&r.reason)));
-                return Err(retryable(format!("the source closed the socket{why}")));
-            }
-            Some(Err(error)) => return Err(retryable(format!("the socket broke ({})", clean(&error.to_string())))),
-            None => return Err(retryable("the socket ended".to_owned())),
         };
+        tracing::info!(feed = %self.view.source, "went over to a new connection; nothing was missed");
+        line.opened = connection.opened;
+        line.replace_at = replacement(connection.opened, &self.means.protocol.promise());
+        let old = std::mem::replace(&mut line.connection, connection);
+        old.close(GOODBYE).await;
+        line.acknowledged = !early.is_empty();
+        for heard in early {
+            self.take(heard, line).await?;
+        }
+        // What was asked for in the meantime.
+        self.follow_subscriptions(line).await
+    }
+
+    fn replace(&mut self, line: &mut Line, why: &str) {
+        if line.next.is_some() {
+            return;
+        }
+        tracing::info!(feed = %self.view.source, "{why}: opening another connection");
+        self.connections += 1;
+        let wanted = line.connection.subscribed.clone();
+        line.next = Some(Box::pin(Connection::succeed(self.means.clone(), self.connections, wanted, SUCCESSION)));
+    }
+
+    async fn take(&mut self, heard: Heard, line: &mut Line) -> Result<(), ProviderError> {
+        let now = self.now();
         self.heard(now);
+        let Heard::Frame { items, bytes } = heard else { return Ok(()) };
+        self.limiter.received(bytes);
         self.view.messages += 1;
         self.view.rate.count(1, now);
-        match self.protocol.decode(&bytes, now) {
+        match items {
             Ok(items) => self.pass_on(items, line, now).await,
             Err(error) => {
                 self.view.errors += 1;
@@ -228,44 +257,88 @@ impl Feed {
 
     async fn pass_on(&mut self, items: Vec<StreamItem>, line: &mut Line, now: Timestamp) -> Result<(), ProviderError> {
         let mut events = Vec::with_capacity(items.len());
+        let mut ended = Ok(());
         for item in items {
             match item {
                 StreamItem::Event(event) => {
-                    if let EventKind::Heartbeat { .. } = event.kind {
-                        line.last_heartbeat = Some(now);
-                    } else {
-                        if self.view.state == FeedState::Silent {
-                            // What the source did not say in the meantime is a hole, though the socket held.
-                            let _ = self.messages.send((self.number, FeedMessage::Deaf(line.last_data, now))).await;
-                            self.view.enter(FeedState::Live, now);
-                        }
-                        line.last_data = now;
-                        self.view.lag = Some(now.seconds_since(event.ts_event));
-                    }
-                    line.acknowledged = true;
+                    self.note(&event, line, now).await;
                     events.push(event);
                 }
                 StreamItem::Subscribed => line.acknowledged = true,
-                StreamItem::Refused(words) => {
-                    self.view.errors += 1;
-                    if self.view.error.as_ref() != Some(&words) {
-                        tracing::warn!(feed = %self.view.source, "the source refuses: {words}");
-                    }
-                    self.view.error = Some(words);
+                StreamItem::Confirmed(taken) => {
+                    line.acknowledged = true;
+                    self.compare(&taken, line);
                 }
+                StreamItem::Refused(words) => self.complain(&words),
+                StreamItem::Leaving(words) => self.replace(line, &words),
+                StreamItem::Ended(error) => ended = Err(error),
+                StreamItem::Greeted | StreamItem::Admitted => {}
             }
         }
         if !events.is_empty() {
-            // The engine never waits for the store, so neither does this.
-            let _ = self.messages.send((self.number, FeedMessage::Events(events))).await;
+            self.hand_over(events, now).await;
         }
-        Ok(())
+        ended
+    }
+
+    /// What an event says of the connection.
+    async fn note(&mut self, event: &MarketEvent, line: &mut Line, now: Timestamp) {
+        line.acknowledged = true;
+        if let EventKind::Heartbeat { .. } = event.kind {
+            line.last_heartbeat = Some(now);
+            return;
+        }
+        if self.view.state == FeedState::Silent {
+            // What the source did not say in the meantime is a hole, though the socket held.
+            self.tell(FeedMessage::Deaf(line.last_data, now)).await;
+            self.view.enter(FeedState::Live, now);
+        }
+        line.last_data = now;
+        self.view.lag = Some(now.seconds_since(event.ts_event));
+    }
+
+    /// The source's list of what it is subscribed to is the only proof of a subscription.
+    fn compare(&mut self, taken: &[String], line: &Line) {
+        let missing: Vec<_> = line.connection.subscribed.iter().filter(|wanted| !taken.contains(wanted)).map(String::as_str).collect();
+        if !missing.is_empty() {
+            self.complain(&format!("not taken by the source: {}", missing.join(", ")));
+        }
+    }
+
+    fn complain(&mut self, words: &str) {
+        self.view.errors += 1;
+        if self.view.error.as_deref() != Some(words) {
+            tracing::warn!(feed = %self.view.source, "the source refuses: {words}");
+        }
+        self.view.error = Some(words.to_owned());
+    }
+
+    /// Gives events to the engine, which waits for nothing; if it is behind all the same, they are let go and a hole is kept.
+    async fn hand_over(&mut self, events: Vec<MarketEvent>, now: Timestamp) {
+        let count = events.len() as u64;
+        let message = (self.number, FeedMessage::Events(events));
+        let Err(full) = self.messages.try_send(message) else { return };
+        let message = match full {
+            mpsc::error::TrySendError::Full(message) => message,
+            mpsc::error::TrySendError::Closed(_) => return,
+        };
+        if self.means.clock.timeout(ROOM, self.messages.send(message)).await.is_ok() {
+            return;
+        }
+        if self.view.dropped == 0 {
+            tracing::warn!(feed = %self.view.source, "events come faster than they can be taken: some are let go");
+        }
+        self.view.dropped += count;
+        self.tell(FeedMessage::Deaf(now, self.now())).await;
     }
 
     /// Says what the feed is doing, from the ages of what was heard; an error ends the connection.
     async fn look(&mut self, line: &mut Line, promise: &Promise) -> Result<(), ProviderError> {
-        let now = self.clock.now();
+        let now = self.now();
         self.view.rate.roll(now);
+        if line.replace_at.is_some_and(|at| at <= now) {
+            self.replace(line, "the connection is near the end of its life");
+        }
         let silence = now.since(self.view.last_frame.unwrap_or(line.opened));
         if silence > promise.frame {
             return Err(retryable(format!("no frame for {} s", silence.as_secs())));
@@ -305,7 +378,7 @@ impl Feed {
             tracing::info!(feed = %self.view.source, "the feed is back");
             self.view.error = None;
         }
-        if self.clock.now().since(line.opened) >= HEALTHY {
+        if self.now().since(line.opened) >= HEALTHY {
             self.view.attempt = 0;
         }
     }
@@ -317,7 +390,7 @@ impl Feed {
 
     /// Says what went wrong and when the next try is, and waits for it. False when there is nothing to wait for.
     async fn wait_after(&mut self, error: &ProviderError, backoff: &mut ExponentialBackoff) -> bool {
-        let now = self.clock.now();
+        let now = self.now();
         self.view.errors += 1;
         self.view.attempt += 1;
         let message = error.to_string();
@@ -331,13 +404,12 @@ impl Feed {
             self.token.cancelled().await;
             return false;
         }
-        let asked = if let ProviderError::RateLimited { after } = error { *after } else { None };
-        let pause = asked.into_iter().chain(backoff.next()).max().unwrap_or(HEALTHY);
+        let pause = error.after(now).into_iter().chain(backoff.next()).max().unwrap_or(HEALTHY);
         self.view.next_try = Some(now + pause);
         self.enter(FeedState::Dead).await;
         self.publish().await;
         tokio::select! {
-            () = self.clock.sleep(pause) => true,
+            () = self.means.clock.sleep(pause) => true,
             () = self.token.cancelled() => false,
         }
     }
@@ -349,13 +421,54 @@ impl Feed {
             } else {
                 tracing::info!(feed = %self.view.source, "{state}");
             }
-            self.view.enter(state, self.clock.now());
+            self.view.enter(state, self.now());
             self.publish().await;
         }
     }
 
-    async fn publish(&self) {
-        let _ = self.messages.send((self.number, FeedMessage::State(self.view.clone()))).await;
+    async fn publish(&mut self) {
+        self.view.usage = self.limiter.usage();
+        self.tell(FeedMessage::State(self.view.clone())).await;
+    }
+
+    async fn tell(&self, message: FeedMessage) {
+        if let FeedMessage::Deaf(from, to) = &message {
+            self.means.recorder.deaf(*from, *to, self.now());
+        }
+        let _ = self.messages.send((self.number, message)).await;
+    }
+
+    fn now(&self) -> Timestamp {
+        self.means.clock.now()
+    }
+}
+
+impl Line {
+    fn new(connection: Connection, now: Timestamp, promise: &Promise) -> Self {
+        Self {
+            replace_at: replacement(connection.opened, promise),
+            connection,
+            last_data: now,
+            last_heartbeat: None,
+            opened: now,
+            acknowledged: false,
+            told_decode_error: false,
+            next: None,
+        }
+    }
+}
+
+/// When a connection is to be replaced: some time before its source ends it, not all at the same moment.
+fn replacement(opened: Timestamp, promise: &Promise) -> Option<Timestamp> {
+    let ahead = AHEAD + AHEAD.mul_f64(fastrand::f64());
+    promise.lifetime.map(|lifetime| opened + lifetime.saturating_sub(ahead).max(lifetime / 2))
+}
+
+/// The next connection, when there is one to wait for.
+async fn arrival(next: &mut Option<Succession>) -> Result<(Connection, Vec<Heard>), ProviderError> {
+    match next {
+        Some(next) => next.await,
+        None => std::future::pending().await,
     }
 }
 
@@ -366,10 +479,6 @@ fn pace() -> ExponentialBackoff {
         .with_max_delay(Duration::from_secs(60))
         .without_max_times()
         .build()
-}
-
-async fn send(socket: &mut Socket, message: Message) -> Result<(), ProviderError> {
-    socket.send(message).await.map_err(|e| retryable(format!("the socket takes nothing ({})", clean(&e.to_string()))))
 }
 
 fn retryable(message: String) -> ProviderError {

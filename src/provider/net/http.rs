@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::HeaderMap;
 use reqwest::{Client, Response, StatusCode};
 
 use crate::host::Clock;
 use crate::market::{Timestamp, clean};
 use crate::provider::contract::ProviderError;
-use crate::provider::net::limit::Limiter;
+use crate::provider::net::headers::retry_after;
+use crate::provider::net::limit::{Limiter, Limits, PATIENCE};
+use crate::provider::net::record::Recorder;
+use crate::provider::net::redact::Redact;
 use crate::provider::net::tls::client_config;
 
 /// Connecting, asking, and the first byte of the answer.
@@ -22,8 +25,6 @@ const READ: Duration = Duration::from_secs(15);
 const WHOLE: Duration = Duration::from_secs(60);
 /// No honest answer is larger.
 const MAX_BODY: usize = 64 << 20;
-/// A longer `Retry-After` is told to the caller, who has other things to do.
-const PATIENCE: Duration = Duration::from_secs(60);
 const TRIES: usize = 4;
 /// How much of a wrong answer is kept.
 const PAYLOAD: usize = 2_000;
@@ -34,14 +35,22 @@ pub struct Http {
     client: Client,
     clock: Clock,
     limiter: Limiter,
+    headers: fn(&HeaderMap, Timestamp) -> Option<Timestamp>,
+    redact: Redact,
+    recorder: Recorder,
     requests: Arc<AtomicU64>,
 }
 
 /// What a provider's HTTP is made with.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {
+    pub source: &'static str,
     pub user_agent: String,
-    pub requests_per_minute: NonZeroU32,
+    pub limits: Limits,
+    /// Until when the headers of an answer ask for no further request.
+    pub headers: fn(&HeaderMap, Timestamp) -> Option<Timestamp>,
+    pub redact: Redact,
+    pub recorder: Recorder,
 }
 
 /// One question.
@@ -54,6 +63,36 @@ pub struct Call {
     pub what: String,
     /// The source's own words in the body of a refusal.
     pub explain: fn(&[u8]) -> Option<String>,
+    /// The error that a body is in truth, whatever its status says.
+    pub disguised: fn(&[u8], &Call, Timestamp) -> Option<ProviderError>,
+    pub body: Body,
+    /// How much of the limit it takes.
+    pub weight: NonZeroU32,
+}
+
+/// What an answer is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    Json,
+    /// Lines of text, or JSON where the source has something else to say.
+    Csv,
+    /// Only the headers matter: a page that is not there has them too.
+    Ignored,
+}
+
+impl Default for Call {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            what: String::new(),
+            explain: |_| None,
+            disguised: |_, _, _| None,
+            body: Body::Json,
+            weight: NonZeroU32::MIN,
+        }
+    }
 }
 
 impl Http {
@@ -68,12 +107,18 @@ impl Http {
             .user_agent(options.user_agent.clone())
             .build()
             .expect("the client has only values that were checked");
-        let limiter = Limiter::per_minute(options.requests_per_minute, clock.clone());
-        Self { client, clock, limiter, requests: Arc::default() }
+        let limiter = Limiter::new(options.source, options.limits, clock.clone());
+        let HttpOptions { headers, redact, recorder, .. } = options.clone();
+        Self { client, clock, limiter, headers, redact, recorder, requests: Arc::default() }
     }
 
-    /// Asks until there is an answer that can be JSON, or a reason to stop.
+    /// Asks until there is an answer in the language of the call, or a reason to stop.
     pub async fn get(&self, call: &Call) -> Result<Vec<u8>, ProviderError> {
+        self.get_with_headers(call).await.map(|(body, _)| body)
+    }
+
+    /// The same, with the headers of the answer.
+    pub async fn get_with_headers(&self, call: &Call) -> Result<(Vec<u8>, HeaderMap), ProviderError> {
         let pace = ExponentialBuilder::default()
             .with_jitter()
             .with_min_delay(Duration::from_millis(500))
@@ -82,9 +127,21 @@ impl Http {
         (|| self.once(call))
             .retry(pace)
             .sleep(self.clock.clone())
-            .when(|error| error.is_retryable() && asked_to_wait(error).is_none_or(|wait| wait <= PATIENCE))
-            .adjust(|error, pause| pause.map(|pause| asked_to_wait(error).map_or(pause, |wait| wait.max(pause))))
+            .when(|error| error.is_retryable() && error.after(self.clock.now()).is_none_or(|wait| wait <= PATIENCE))
+            .adjust(|error, pause| pause.map(|pause| error.after(self.clock.now()).map_or(pause, |wait| wait.max(pause))))
             .await
+    }
+
+    /// Takes the keys out of a text.
+    #[must_use]
+    pub fn redact(&self) -> &Redact {
+        &self.redact
+    }
+
+    /// Where what arrives is kept, if it is.
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// The limit that calls wait for.
@@ -99,8 +156,12 @@ impl Http {
         self.requests.load(Ordering::Relaxed)
     }
 
-    async fn once(&self, call: &Call) -> Result<Vec<u8>, ProviderError> {
-        self.limiter.turn().await;
+    async fn once(&self, call: &Call) -> Result<(Vec<u8>, HeaderMap), ProviderError> {
+        if let Some((status, body)) = self.recorder.taped(call) {
+            let headers = HeaderMap::new();
+            return self.understand(call, status, &headers, body).map(|body| (body, headers));
+        }
+        self.limiter.turn(&host(call), call.weight).await?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         let mut request = self.client.get(&call.url).query(&call.query);
         for (name, value) in &call.headers {
@@ -110,14 +171,49 @@ impl Http {
         let response = sent.map_err(|e| unreachable_source(call, &e))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.clock.timeout(WHOLE, self.read_body(response, call)).await.map_err(|_| slow_source(call))??;
-        if !status.is_success() {
-            return Err(refusal(call, status, &headers, &body, self.clock.now()));
+        self.limiter.received(body.len());
+        self.recorder.body(call, &body, status.as_u16(), self.clock.now());
+        if let Some(until) = (self.headers)(&headers, self.clock.now()) {
+            self.limiter.rest(until);
         }
-        match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            Some(b'{' | b'[') => Ok(body),
-            None => Err(malformed(call, "an empty body", &body)),
-            Some(b'<') => Err(malformed(call, "HTML instead of JSON", &body)),
-            Some(_) => Err(malformed(call, "text instead of JSON", &body)),
+        self.understand(call, status, &headers, body).map(|body| (body, headers))
+    }
+
+    /// The body, unless it is an error in whatever dress; what a source asks for is kept by all who ask it.
+    fn understand(&self, call: &Call, status: StatusCode, headers: &HeaderMap, body: Vec<u8>) -> Result<Vec<u8>, ProviderError> {
+        let now = self.clock.now();
+        let understood = match (call.disguised)(&body, call, now) {
+            // What the header says of the wait counts, in whatever dress the refusal came.
+            Some(ProviderError::RateLimited { after }) => Err(ProviderError::RateLimited { after: retry_after(headers, now).or(after) }),
+            Some(error) => Err(error),
+            None if call.body == Body::Ignored && status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error() => Ok(body),
+            None if !status.is_success() => Err(refusal(call, status, headers, &body, now)),
+            None => written_in(call, body),
+        };
+        understood.map_err(|error| {
+            let wait = match &error {
+                ProviderError::RateLimited { after } => *after,
+                ProviderError::UsedUp { until, .. } => Some(until.since(now)),
+                _ => None,
+            };
+            if let Some(wait) = wait {
+                self.limiter.rest(now + wait);
+            }
+            self.without_keys(error)
+        })
+    }
+
+    fn without_keys(&self, error: ProviderError) -> ProviderError {
+        let hide = |text: String| self.redact.hide(&text).into_owned();
+        match error {
+            ProviderError::Retryable { message, after } => ProviderError::Retryable { message: hide(message), after },
+            ProviderError::UsedUp { message, until } => ProviderError::UsedUp { message: hide(message), until },
+            ProviderError::Unauthorized { message } => ProviderError::Unauthorized { message: hide(message) },
+            ProviderError::NotEntitled { message } => ProviderError::NotEntitled { message: hide(message) },
+            ProviderError::NotFound { message } => ProviderError::NotFound { message: hide(message) },
+            ProviderError::Malformed { message, payload } => ProviderError::Malformed { message: hide(message), payload: hide(payload) },
+            ProviderError::Fatal { message } => ProviderError::Fatal { message: hide(message) },
+            error @ ProviderError::RateLimited { .. } => error,
         }
     }
 
@@ -177,23 +273,15 @@ fn refusal(call: &Call, status: StatusCode, headers: &HeaderMap, body: &[u8], no
     }
 }
 
-/// Seconds or a date, as RFC 9110 section 10.2.3 has it.
-pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    match text.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => Timestamp::from_http_date(text).map(|at| at.since(now)),
-    }
-}
-
-fn asked_to_wait(error: &ProviderError) -> Option<Duration> {
-    match error {
-        ProviderError::Retryable { after, .. } | ProviderError::RateLimited { after } => *after,
-        ProviderError::Unauthorized { .. }
-        | ProviderError::NotEntitled { .. }
-        | ProviderError::NotFound { .. }
-        | ProviderError::Malformed { .. }
-        | ProviderError::Fatal { .. } => None,
+/// What begins like something else is not what was asked for.
+fn written_in(call: &Call, body: Vec<u8>) -> Result<Vec<u8>, ProviderError> {
+    match (body.iter().find(|byte| !byte.is_ascii_whitespace()), call.body) {
+        (Some(b'{' | b'['), _) | (_, Body::Ignored) => Ok(body),
+        (None, _) => Err(malformed(call, "an empty body", &body)),
+        (Some(b'<'), Body::Json) => Err(malformed(call, "HTML instead of JSON", &body)),
+        (Some(b'<'), Body::Csv) => Err(malformed(call, "HTML instead of CSV", &body)),
+        (Some(_), Body::Json) => Err(malformed(call, "text instead of JSON", &body)),
+        (Some(_), Body::Csv) => Ok(body),
     }
 }
 

@@ -1,4 +1,7 @@
-//! Looking at prices one by one: what a socket does not say, and all of it while the socket is down.
+//! Looking at prices: what a socket does not say, and all of it while the socket is down or where there is none.
+//!
+//! The pace adapts: visible rows and open markets first, within what the source's limits let one keep up; a refusal slows it
+//! down, answers speed it up again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,17 +10,29 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::calendar::Calendars;
 use crate::host::Clock;
-use crate::market::Timestamp;
-use crate::provider::contract::{Provider, ProviderError};
+use crate::market::{InstrumentId, Timestamp};
+use crate::provider::contract::{Polling, Provider, ProviderError};
 use crate::provider::net::feed::{FeedMessage, Subscription};
+use crate::provider::net::tally::next_day;
 
 /// How long a symbol that the source does not know is left alone.
 const UNKNOWN: Duration = Duration::from_secs(3_600);
 /// How much rarer a symbol is looked at while the socket is well.
 const RARELY: u32 = 15;
+/// How much rarer one is looked at that nobody sees.
+const UNSEEN: u32 = 2;
+/// How much rarer one is looked at whose market is closed.
+const CLOSED: u32 = 10;
 /// The shortest wait between two looks.
 const STEP: Duration = Duration::from_secs(1);
+/// How much slower refusals can make it, at most.
+const SLOWEST: u32 = 32;
+/// How many percent of what a source allows are spent on looks: the rest is for what people ask for.
+const SHARE: u8 = 50;
+/// How long a source is left alone whose cap is used up, or that says no to everything.
+const REFUSED: Duration = Duration::from_secs(900);
 
 /// How looking went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,17 +41,24 @@ pub struct PollReport {
     pub answered: Option<Timestamp>,
     /// What went wrong, if the last look went wrong.
     pub trouble: Option<String>,
+    /// When the next look is, where something is waited for.
+    pub next: Option<Timestamp>,
+    pub answers: u64,
+    pub errors: u64,
 }
 
 /// Looks at each symbol in turn, spread over the period.
 pub struct Poll {
     pub name: &'static str,
     pub provider: Arc<dyn Provider>,
-    pub every: Duration,
+    pub polling: Polling,
     pub clock: Clock,
+    pub calendars: Arc<Calendars>,
     pub subscriptions: watch::Receiver<Vec<Subscription>>,
     /// Whether the socket brings everything.
     pub socket_is_well: watch::Receiver<bool>,
+    /// What people see now.
+    pub seen: watch::Receiver<Vec<InstrumentId>>,
     /// Rises when somebody asks for prices now.
     pub refresh: watch::Receiver<u64>,
     /// Which feed this is, for whoever listens to all of them.
@@ -50,11 +72,12 @@ pub struct Poll {
 /// What must be left alone after a look.
 enum Rest {
     No,
-    Symbol(Duration),
+    Symbols(Duration),
     Source(Duration),
 }
 
 /// When a symbol was looked at.
+#[derive(Clone, Copy)]
 struct Looked {
     at: Timestamp,
     /// For how long the source does not want to be asked for it.
@@ -73,30 +96,35 @@ impl Poll {
         let mut looked: HashMap<String, Looked> = HashMap::new();
         // The source wants to be left alone until then.
         let mut rest_until = Timestamp::MIN;
+        let mut slower = 1;
         loop {
             let wanted = self.subscriptions.borrow_and_update().clone();
             looked.retain(|spelling, _| wanted.iter().any(|s| s.spelling == *spelling));
             let now = self.clock.now();
-            let pace = self.pace();
-            let due = |spelling: &String| looked.get(spelling).map_or(Timestamp::MIN, |looked| looked.due(pace)).max(rest_until);
-            let next = wanted.iter().map(|s| (due(&s.spelling), &s.spelling)).min_by_key(|(due, _)| *due);
-            let wait = match next {
-                Some((due, spelling)) if due <= now => {
-                    let rest = self.look(spelling).await;
+            let wait = match self.due(&wanted, &looked, rest_until, slower) {
+                Some((due, spellings)) if due <= now => {
+                    let rest = self.look(&spellings).await;
                     let at = self.clock.now();
-                    looked.insert(spelling.clone(), Looked { at, rest: if let Rest::Symbol(rest) = rest { rest } else { Duration::ZERO } });
+                    slower = if let Rest::Source(_) = rest { (slower * 2).min(SLOWEST) } else { (slower / 2).max(1) };
+                    let symbol_rest = if let Rest::Symbols(rest) = rest { rest } else { Duration::ZERO };
+                    looked.extend(spellings.into_iter().map(|spelling| (spelling, Looked { at, rest: symbol_rest })));
                     if let Rest::Source(rest) = rest {
                         rest_until = at + rest;
                     }
                     STEP
                 }
-                Some((due, _)) => due.since(now).clamp(STEP, self.every),
-                None => self.every,
+                Some((due, _)) => due.since(now).clamp(STEP, self.polling.every),
+                None if wanted.is_empty() => self.polling.every,
+                None => {
+                    self.tell(Some("what looks may spend of the day's requests is spent".to_owned()), Some(next_day(now)));
+                    self.polling.every
+                }
             };
             tokio::select! {
                 () = self.clock.sleep(wait) => {}
                 changed = self.subscriptions.changed() => if changed.is_err() { return },
                 changed = self.socket_is_well.changed() => if changed.is_err() { return },
+                changed = self.seen.changed() => if changed.is_err() { return },
                 changed = self.refresh.changed() => match changed {
                     Ok(()) => looked.clear(),
                     Err(_) => return,
@@ -106,41 +134,98 @@ impl Poll {
         }
     }
 
-    /// How long a symbol is left alone: longer while the socket brings everything.
-    fn pace(&self) -> Duration {
-        if *self.socket_is_well.borrow() { self.every * RARELY } else { self.every }
+    /// When the next look is due, and at whom: the one that is due first, and whoever else is due until then.
+    fn due(
+        &self,
+        wanted: &[Subscription],
+        looked: &HashMap<String, Looked>,
+        rest_until: Timestamp,
+        slower: u32,
+    ) -> Option<(Timestamp, Vec<String>)> {
+        let now = self.clock.now();
+        let floor = self.floor(wanted.len(), slower)?;
+        let newest = looked.values().map(|looked| looked.at).max().unwrap_or(Timestamp::MIN);
+        // Where a day's cap is what binds, looks are spread over the day: not all of them in its first minutes.
+        let each = self.provider.net().http.limiter().pace(SHARE).filter(|each| *each > self.polling.every);
+        let mut due: Vec<_> = wanted
+            .iter()
+            .map(|s| (looked.get(&s.spelling).map_or(Timestamp::MIN, |looked| looked.due(self.pace(s, now).max(floor))), &s.spelling))
+            .collect();
+        due.sort();
+        let first = due.first()?.0.max(rest_until).max(newest + each.unwrap_or(STEP));
+        let batch = due.iter().take_while(|(at, _)| *at <= first.max(now)).take(self.polling.at_once);
+        Some((first, batch.map(|(_, spelling)| (*spelling).clone()).collect()))
     }
 
-    /// Looks at one symbol; the answer is what must be left alone, whatever the pace.
-    async fn look(&mut self, spelling: &str) -> Rest {
+    /// The shortest time between two looks at the same symbol that the limits let us keep up for all.
+    fn floor(&self, symbols: usize, slower: u32) -> Option<Duration> {
+        let looks = u32::try_from(symbols.div_ceil(self.polling.at_once.max(1))).unwrap_or(u32::MAX);
+        let each = self.provider.net().http.limiter().pace(SHARE)?;
+        Some(each.saturating_mul(looks).max(self.polling.every) * slower)
+    }
+
+    /// How long a symbol is left alone: longer while the socket brings everything, while nobody sees it, and while it is not traded.
+    fn pace(&self, subscription: &Subscription, now: Timestamp) -> Duration {
+        if *self.socket_is_well.borrow() {
+            return self.polling.every * RARELY;
+        }
+        let seen = self.seen.borrow();
+        let unseen = !seen.is_empty() && !seen.contains(&subscription.instrument);
+        let calendar = self.calendars.get(&subscription.venue);
+        let closed = calendar.is_some_and(|calendar| calendar.is_trading(now).is_ok_and(|trades| !trades));
+        self.polling.every * if unseen { UNSEEN } else { 1 } * if closed { CLOSED } else { 1 }
+    }
+
+    /// Looks at some symbols; the answer is what must be left alone, whatever the pace.
+    async fn look(&mut self, spellings: &[String]) -> Rest {
+        self.provider.net().http.recorder().look(spellings, self.clock.now());
         let answer = tokio::select! {
-            answer = self.provider.look(spelling) => answer,
+            answer = self.provider.look(spellings) => answer,
             () = self.token.cancelled() => return Rest::No,
         };
         match answer {
             Ok(events) => {
-                self.tell(None);
+                self.tell(None, None);
                 let _ = self.messages.send((self.number, FeedMessage::Events(events))).await;
                 Rest::No
             }
             Err(error @ ProviderError::NotFound { .. }) => {
                 tracing::warn!(feed = self.name, "{error}");
-                Rest::Symbol(UNKNOWN)
+                Rest::Symbols(UNKNOWN)
             }
-            Err(error) => {
-                self.tell(Some(error.to_string()));
-                if let ProviderError::RateLimited { after } = error { Rest::Source(after.unwrap_or(self.every)) } else { Rest::No }
-            }
+            Err(error) => self.rest_after(&error),
         }
     }
 
+    fn rest_after(&self, error: &ProviderError) -> Rest {
+        let now = self.clock.now();
+        let asked = error.after(now);
+        let rest = match error {
+            ProviderError::RateLimited { .. } | ProviderError::UsedUp { .. } => Rest::Source(asked.unwrap_or(self.polling.every)),
+            // What a plan does not hold for one symbol it may hold for another.
+            ProviderError::NotEntitled { .. } => Rest::Symbols(REFUSED),
+            ProviderError::Unauthorized { .. } | ProviderError::Fatal { .. } => Rest::Source(REFUSED),
+            ProviderError::Retryable { .. } | ProviderError::Malformed { .. } | ProviderError::NotFound { .. } => Rest::No,
+        };
+        let next = match rest {
+            Rest::Source(rest) => rest,
+            Rest::No | Rest::Symbols(_) => self.polling.every,
+        };
+        self.tell(Some(error.to_string()), Some(now + next));
+        rest
+    }
+
     /// One log line for a trouble, not one for each symbol that meets it.
-    fn tell(&self, trouble: Option<String>) {
+    fn tell(&self, trouble: Option<String>, next: Option<Timestamp>) {
         let now = self.clock.now();
         self.report.send_if_modified(|report| {
             if trouble.is_none() {
                 report.answered = Some(now);
+                report.answers += 1;
+            } else {
+                report.errors += 1;
             }
+            report.next = next;
             let old = &mut report.trouble;
             let kind = |text: &Option<String>| text.as_deref().map(|text| text.rsplit(": ").next().unwrap_or(text).to_owned());
             let changed = kind(old) != kind(&trouble);

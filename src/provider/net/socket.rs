@@ -14,9 +14,10 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async
 
 use crate::host::Clock;
 use crate::market::{Timestamp, clean};
-use crate::provider::contract::{Protocol, ProviderError};
-use crate::provider::net::http::retry_after;
+use crate::provider::contract::ProviderError;
+use crate::provider::net::headers::retry_after;
 use crate::provider::net::tls::client_config;
+use crate::provider::protocol::Protocol;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// No honest frame is larger.

@@ -1,7 +1,7 @@
 //! What the made-up exchange says, in our words.
 
-use crate::market::{EventKind, Interval, Last, MarketEvent, Moves, Quote, Side, SourceBar, Timestamp, Trade, clean};
-use crate::provider::contract::{DecodeError, StreamItem};
+use crate::market::{EventKind, Interval, Last, MarketEvent, Quote, Side, SourceBar, Timestamp, Trade, TradeId, clean};
+use crate::provider::protocol::{DecodeError, StreamItem};
 use crate::provider::sim::wire::{Row, Said, TradeSaid};
 
 /// One frame.
@@ -13,7 +13,8 @@ pub fn decode(frame: &[u8], ts_recv: Timestamp) -> Result<Vec<StreamItem>, Decod
     Ok(match said {
         Said::Trade(TradeSaid { symbol, id, time_us, price, size, buy }) => {
             let taker = Some(if buy { Side::Buy } else { Side::Sell });
-            event(&symbol, time_us, EventKind::Trade(Trade { price, size, trade_id: Some(id), taker, moves: Moves::all() }))
+            let trade = Trade { price, size, trade_id: Some(TradeId::Counted(id)), taker, ..Trade::default() };
+            event(&symbol, time_us, EventKind::Trade(trade))
         }
         Said::Quote { symbol, time_us, bid, ask, bid_size, ask_size } => {
             let quote = Quote { bid: Some(bid), bid_size: Some(bid_size), ask: Some(ask), ask_size: Some(ask_size) };

@@ -1,7 +1,7 @@
 //! The made-up exchange as a provider.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{SinkExt, StreamExt};
@@ -11,8 +11,9 @@ use crate::calendar::Calendars;
 use crate::config::{KeyKind, KeySpec, Section};
 use crate::host::Tasks;
 use crate::market::{AssetClass, Date, Delay, Interval, MarketEvent, Symbol, TimeOfDay, Timestamp, Zone};
-use crate::provider::contract::{Capabilities, History, HistoryPage, Protocol, Provider, ProviderError, ProviderSpec};
-use crate::provider::net::{Net, Sockets};
+use crate::provider::contract::{Capabilities, History, HistoryPage, Polling, Provider, ProviderError, ProviderSpec};
+use crate::provider::net::{Net, Sockets, standard_headers};
+use crate::provider::protocol::Protocol;
 use crate::provider::sim::decode::decode_history;
 use crate::provider::sim::exchange::Exchange;
 use crate::provider::sim::server::{Hall, Pipes};
@@ -24,6 +25,9 @@ use crate::request::SourceKind;
 pub const SYMBOLS: [&str; 12] =
     ["AAPL", "MSFT", "NVDA", "SPY", "AMZN", "JPM", "XOM", "VOD:XLON", "BTC-USD", "ETH-USD", "SOL-USD", "EUR/USD"];
 
+/// What trades day and night.
+const PAIR: &str = "BTC-USD";
+
 /// The made-up exchange.
 pub const SPEC: ProviderSpec = ProviderSpec {
     name: "sim",
@@ -33,7 +37,6 @@ pub const SPEC: ProviderSpec = ProviderSpec {
         live: SourceKind::Trades,
         delay: Delay::RealTime,
         history: &Interval::ALL,
-        needs_key: false,
     },
     keys: &[
         KeySpec {
@@ -63,6 +66,7 @@ pub const SPEC: ProviderSpec = ProviderSpec {
         },
         KeySpec { name: "misbehaves", sentence: "Whether it makes mistakes on purpose.", default: "true", kind: KeyKind::Flag },
     ],
+    headers: standard_headers,
     open: |section, net| Arc::new(Sim::new(section, net)),
 };
 
@@ -97,7 +101,7 @@ impl Sim {
 
     async fn ask(&self, page: &HistoryPage) -> Result<History, ProviderError> {
         let broke = |_| ProviderError::Retryable { message: "the made-up exchange hung up".to_owned(), after: None };
-        self.net.http.limiter().turn().await;
+        self.net.http.limiter().turn(SPEC.name, NonZeroU32::MIN).await?;
         let mut socket = self.net.sockets.open(&*self.protocol).await?;
         let asked = Asked::History {
             symbol: page.spelling.clone(),
@@ -111,7 +115,7 @@ impl Sim {
             let bars = decode_history(frame.as_bytes(), page.interval);
             let bars = bars.map_err(|e| ProviderError::Malformed { message: e.message, payload: String::new() })?;
             if let Some(bars) = bars {
-                return Ok(History { bars, adjusted: false });
+                return Ok(History { bars, ..History::default() });
             }
         }
         Err(ProviderError::Retryable { message: "the made-up exchange said nothing".to_owned(), after: None })
@@ -127,16 +131,20 @@ impl Provider for Sim {
         symbol.pinned_source().is_none_or(|source| source == SPEC.name).then(|| symbol.to_string())
     }
 
+    fn unspell(&self, spelling: &str) -> Option<Symbol> {
+        spelling.parse().ok()
+    }
+
     fn stream(&self) -> Option<Arc<dyn Protocol>> {
         Some(Arc::clone(&self.protocol) as Arc<dyn Protocol>)
     }
 
-    fn look<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<MarketEvent>, ProviderError>> {
+    fn look<'a>(&'a self, _: &'a [String]) -> BoxFuture<'a, Result<Vec<MarketEvent>, ProviderError>> {
         // The socket tells the day with each subscription.
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
-    fn poll_every(&self) -> Option<Duration> {
+    fn polling(&self) -> Option<Polling> {
         None
     }
 
@@ -148,5 +156,14 @@ impl Provider for Sim {
 
     fn history<'a>(&'a self, page: &'a HistoryPage) -> BoxFuture<'a, Result<History, ProviderError>> {
         Box::pin(self.ask(page))
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<String, ProviderError>> {
+        Box::pin(async move {
+            let now = self.net.clock.now();
+            let from = now - Interval::FiveMinutes.duration();
+            let page = HistoryPage { spelling: PAIR.to_owned(), interval: Interval::OneMinute, from, to: now };
+            Ok(format!("{} bars of the last five minutes", self.ask(&page).await?.bars.len()))
+        })
     }
 }

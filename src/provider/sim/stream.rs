@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::market::Timestamp;
-use crate::provider::contract::{DecodeError, Promise, Protocol, StreamItem};
+use crate::provider::protocol::{DecodeError, Promise, Protocol, StreamItem};
 use crate::provider::sim::decode::decode;
 use crate::provider::sim::wire::Asked;
 
@@ -18,10 +18,6 @@ impl Protocol for SimProtocol {
         self.url.clone()
     }
 
-    fn headers(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
-    }
-
     fn subscribe(&self, spellings: &[String]) -> Vec<String> {
         vec![text(&Asked::Subscribe { symbols: spellings.to_vec() })]
     }
@@ -32,7 +28,7 @@ impl Protocol for SimProtocol {
 
     fn promise(&self) -> Promise {
         let (frame, data) = (Duration::from_secs(5), Duration::from_secs(8));
-        Promise { frame, data, resubscribe: None, acknowledged_within: None }
+        Promise { frame, data, resubscribe: None, acknowledged_within: None, lifetime: None }
     }
 
     fn decode(&self, frame: &[u8], ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {

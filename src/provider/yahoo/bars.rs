@@ -50,6 +50,7 @@ pub const fn asked_as(interval: Interval) -> &'static str {
         Interval::OneHour => "60m",
         Interval::OneDay => "1d",
         Interval::OneWeek => "1wk",
+        Interval::OneMonth => "1mo",
     }
 }
 
@@ -71,6 +72,7 @@ impl Frame<'_> {
         let open_time = match self.page.interval {
             Interval::OneDay => self.day(at)?,
             Interval::OneWeek => self.week(at)?,
+            Interval::OneMonth => self.month(at)?,
             _ if volume.is_none_or(|volume| volume <= 0.0) && self.is_auction(at, high - low) => return None,
             _ => self.instant(at)?,
         };
@@ -103,6 +105,13 @@ impl Frame<'_> {
         let monday = self.local_date(Timestamp::from_seconds(at)).monday();
         let crypto = self.meta.instrument_type.as_deref() == Some("CRYPTOCURRENCY");
         self.is_over(monday.plus_days(if crypto { 6 } else { 4 })).then(|| monday.midnight())
+    }
+
+    /// The label of a month: its first day.
+    fn month(&self, at: i64) -> Option<Timestamp> {
+        let first = self.local_date(Timestamp::from_seconds(at)).first_of_month();
+        let last = Interval::OneMonth.next_label(first).previous();
+        self.is_over(last).then(|| first.midnight())
     }
 
     /// Whether a date's regular session is over and settled.

@@ -24,8 +24,9 @@ struct Answer {
     error: Option<Fault>,
 }
 
+/// Why there is no answer; quotes have the same shape.
 #[derive(Deserialize)]
-struct Fault {
+pub struct Fault {
     code: Option<String>,
     description: Option<String>,
 }
@@ -45,6 +46,7 @@ pub struct Series {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Meta {
+    pub currency: Option<String>,
     pub instrument_type: Option<String>,
     pub exchange_timezone_name: Option<String>,
     pub regular_market_time: Option<i64>,
@@ -120,6 +122,18 @@ pub struct Columns {
 #[serde(default)]
 pub struct Events {
     pub splits: Option<BTreeMap<String, WireSplit>>,
+    pub dividends: Option<BTreeMap<String, WireDividend>>,
+}
+
+/// A dividend as sent: by the shares of today.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct WireDividend {
+    /// Unix seconds of the first session without it.
+    pub date: Option<i64>,
+    pub amount: Option<f64>,
+    /// Where it is not paid in the currency of the prices.
+    pub currency: Option<String>,
 }
 
 /// A split as sent: 4 for 1 has the numerator 4.
@@ -163,7 +177,9 @@ impl Fault {
         said.collect::<Vec<_>>().join(": ")
     }
 
-    fn into_error(self) -> ProviderError {
+    /// The error by its code.
+    #[must_use]
+    pub fn into_error(self) -> ProviderError {
         let message = format!("yahoo says {}", self.words());
         match self.code.as_deref() {
             Some("Not Found") => ProviderError::NotFound { message },

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::market::{EventKind, Last, MarketEvent, Quote, Timestamp};
 use crate::pipeline::widen;
-use crate::provider::contract::{DecodeError, StreamItem};
+use crate::provider::protocol::{DecodeError, StreamItem};
 use crate::provider::yahoo::figure::{amount, shortest};
 
 /// `PricingData` of the streamer, with the fields that are used. The vendor documents it nowhere. What is at its proto3 default

@@ -9,14 +9,19 @@ use futures_util::future::BoxFuture;
 
 use crate::config::Section;
 use crate::market::{Interval, MarketEvent, Symbol, Timestamp};
-use crate::provider::contract::{History, HistoryPage, Protocol, Provider, ProviderError};
+use crate::provider::ability::{Actions, Directory};
+use crate::provider::contract::{History, HistoryPage, Polling, Provider, ProviderError};
 use crate::provider::net::{Call, Net};
+use crate::provider::protocol::Protocol;
+use crate::provider::yahoo::action::actions;
 use crate::provider::yahoo::bars::{asked_as, bars};
 use crate::provider::yahoo::chart::{Series, chart, explain};
 use crate::provider::yahoo::look::look;
-use crate::provider::yahoo::spell::spell;
+use crate::provider::yahoo::pass::{AT_ONCE, Quotes, browser_headers};
+use crate::provider::yahoo::spell::{spell, unspell};
 use crate::provider::yahoo::split::{Split, splits, unadjust};
 use crate::provider::yahoo::stream::Feed;
+use crate::provider::yahoo::turn::Turns;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -26,6 +31,9 @@ const FIRST: Timestamp = Timestamp::from_seconds(-2_208_988_800);
 /// How long the splits of a symbol are believed.
 const SPLITS_KEPT: Duration = DAY;
 
+/// What is always there.
+const INDEX: &str = "^GSPC";
+
 /// Yahoo Finance, ready to be asked.
 pub struct Yahoo {
     net: Net,
@@ -33,6 +41,8 @@ pub struct Yahoo {
     stream_url: String,
     user_agent: String,
     poll: Duration,
+    quotes: Quotes,
+    turns: Turns,
     /// By spelling. Never held while waiting.
     splits: Mutex<HashMap<String, Known>>,
 }
@@ -44,7 +54,8 @@ struct Known {
     splits: Vec<Split>,
 }
 
-type Query = Vec<(&'static str, String)>;
+/// What is asked of an endpoint.
+pub type Query = Vec<(&'static str, String)>;
 
 impl Yahoo {
     /// Nothing is sent yet.
@@ -56,39 +67,103 @@ impl Yahoo {
             stream_url: section.text("stream_url").to_owned(),
             user_agent: section.text("user_agent").to_owned(),
             poll: Duration::from_secs(section.integer("poll_s")),
+            quotes: Quotes::new(section),
+            turns: Turns::default(),
             splits: Mutex::default(),
         }
     }
 
-    async fn ask(&self, spelling: &str, query: Query, what: &str) -> Result<Series, ProviderError> {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.net.clock.now()
+    }
+
+    /// One symbol's chart.
+    pub(crate) async fn ask(&self, spelling: &str, query: Query, what: &str) -> Result<Series, ProviderError> {
         let call = Call {
             url: format!("{}/v8/finance/chart/{}", self.rest_url, path(spelling)),
             query,
-            headers: vec![("Accept", "*/*".to_owned()), ("Accept-Language", "en-US,en;q=0.9".to_owned())],
+            headers: browser_headers(),
             what: format!("yahoo {what} of {spelling}"),
             explain,
+            ..Call::default()
         };
         chart(&self.net.http.get(&call).await?)
     }
 
-    async fn look(&self, spelling: &str) -> Result<Vec<MarketEvent>, ProviderError> {
+    /// What a text names.
+    pub(crate) async fn search(&self, text: &str) -> Result<Vec<u8>, ProviderError> {
+        let query = [("q", text), ("quotesCount", "20"), ("newsCount", "0"), ("enableFuzzyQuery", "false")];
+        let call = Call {
+            url: format!("{}/v1/finance/search", self.rest_url),
+            query: query.map(|(key, value)| (key, value.to_owned())).into(),
+            headers: browser_headers(),
+            what: "yahoo search".to_owned(),
+            explain,
+            ..Call::default()
+        };
+        self.net.http.get(&call).await
+    }
+
+    async fn look(&self, spellings: &[String]) -> Result<Vec<MarketEvent>, ProviderError> {
+        match self.quotes.ask(&self.net, spellings).await {
+            Some(events) if events.is_empty() => Err(unknown(spellings)),
+            Some(events) => Ok(events),
+            None => self.look_at_charts(spellings).await,
+        }
+    }
+
+    /// One chart each, while quotes cannot be had. What is wrong with one symbol does not cost the others.
+    async fn look_at_charts(&self, spellings: &[String]) -> Result<Vec<MarketEvent>, ProviderError> {
+        let (mut events, mut troubles) = (Vec::new(), Vec::new());
+        for spelling in self.turns.next(spellings, self.now()) {
+            let answer = self.price(&spelling).await;
+            let is_known = !matches!(answer, Err(ProviderError::NotFound { .. }));
+            self.turns.had(spelling, is_known, self.now());
+            match answer {
+                Ok(found) => events.extend(found),
+                Err(error) => {
+                    let is_alone = is_of_one_symbol(&error);
+                    troubles.push(error);
+                    if !is_alone {
+                        break;
+                    }
+                }
+            }
+        }
+        if events.is_empty() {
+            return Err(troubles.into_iter().next().unwrap_or_else(|| unknown(spellings)));
+        }
+        for error in troubles {
+            tracing::warn!(feed = "yahoo", "{error}");
+        }
+        Ok(events)
+    }
+
+    async fn price(&self, spelling: &str) -> Result<Vec<MarketEvent>, ProviderError> {
         let query = [("range", "1d"), ("interval", "1m"), ("includePrePost", "true")];
         let series = self.ask(spelling, query.map(|(key, value)| (key, value.to_owned())).into(), "price").await?;
-        look(&series, spelling, self.net.clock.now())
+        look(&series, spelling, self.now())
     }
 
     async fn history(&self, page: &HistoryPage) -> Result<History, ProviderError> {
-        let now = self.net.clock.now();
+        let now = self.now();
         let series = self.ask(&page.spelling, page_query(page, now), &format!("{} bars", page.interval)).await?;
         let mut bars = bars(&series, page, now)?;
         if bars.is_empty() || !series.may_split() {
-            return Ok(History { bars, adjusted: false });
+            return Ok(History { bars, ..History::default() });
         }
         // Only a chart that reaches to this day shows every split that its prices are adjusted by.
         let splits = if page.interval.is_intraday() { self.later_splits(page, now).await } else { splits(&series) };
-        let adjusted = splits.is_none();
-        unadjust(&mut bars, &splits.unwrap_or_default(), series.zone());
-        Ok(History { bars, adjusted })
+        let Some(splits) = splits else { return Ok(History { bars, adjusted: true, ..History::default() }) };
+        unadjust(&mut bars, &splits, series.zone());
+        Ok(History { bars, adjusted: false, actions: actions(&series, &splits) })
+    }
+
+    async fn check(&self) -> Result<String, ProviderError> {
+        let query = [("range", "1d"), ("interval", "1d")].map(|(key, value)| (key, value.to_owned()));
+        let series = self.ask(INDEX, query.into(), "chart").await?;
+        let price = series.meta.as_ref().and_then(|meta| meta.regular_market_price);
+        Ok(price.map_or_else(|| format!("a chart of {INDEX} without a price"), |price| format!("{INDEX} stands at {price:.2}")))
     }
 
     /// The splits since the page's start; `None` when they could not be had.
@@ -125,16 +200,20 @@ impl Provider for Yahoo {
         spell(symbol)
     }
 
+    fn unspell(&self, spelling: &str) -> Option<Symbol> {
+        unspell(spelling)
+    }
+
     fn stream(&self) -> Option<Arc<dyn Protocol>> {
         Some(Arc::new(Feed { url: self.stream_url.clone(), user_agent: self.user_agent.clone() }))
     }
 
-    fn look<'a>(&'a self, spelling: &'a str) -> BoxFuture<'a, Result<Vec<MarketEvent>, ProviderError>> {
-        Box::pin(Yahoo::look(self, spelling))
+    fn look<'a>(&'a self, spellings: &'a [String]) -> BoxFuture<'a, Result<Vec<MarketEvent>, ProviderError>> {
+        Box::pin(Yahoo::look(self, spellings))
     }
 
-    fn poll_every(&self) -> Option<Duration> {
-        Some(self.poll)
+    fn polling(&self) -> Option<Polling> {
+        Some(Polling { every: self.poll, at_once: AT_ONCE })
     }
 
     fn pages(&self, interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {
@@ -143,6 +222,36 @@ impl Provider for Yahoo {
 
     fn history<'a>(&'a self, page: &'a HistoryPage) -> BoxFuture<'a, Result<History, ProviderError>> {
         Box::pin(Yahoo::history(self, page))
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<String, ProviderError>> {
+        Box::pin(Yahoo::check(self))
+    }
+
+    fn directory(&self) -> Option<&dyn Directory> {
+        Some(self)
+    }
+
+    fn actions(&self) -> Option<&dyn Actions> {
+        Some(self)
+    }
+}
+
+fn unknown(spellings: &[String]) -> ProviderError {
+    ProviderError::NotFound { message: format!("yahoo has no price of {}", spellings.join(", ")) }
+}
+
+/// A symbol that does not exist, or a chart without a price, as opposed to a page in the place of a chart.
+fn is_of_one_symbol(error: &ProviderError) -> bool {
+    match error {
+        ProviderError::NotFound { .. } => true,
+        ProviderError::Malformed { payload, .. } => payload.is_empty(),
+        ProviderError::Retryable { .. }
+        | ProviderError::RateLimited { .. }
+        | ProviderError::UsedUp { .. }
+        | ProviderError::Unauthorized { .. }
+        | ProviderError::NotEntitled { .. }
+        | ProviderError::Fatal { .. } => false,
     }
 }
 
@@ -153,7 +262,7 @@ pub fn pages(interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp)
         Interval::OneMinute => (Some(28), Some(7)),
         Interval::FiveMinutes | Interval::FifteenMinutes | Interval::ThirtyMinutes => (Some(58), None),
         Interval::OneHour => (Some(728), None),
-        Interval::OneDay | Interval::OneWeek => (None, None),
+        Interval::OneDay | Interval::OneWeek | Interval::OneMonth => (None, None),
     };
     let first = kept.map_or(FIRST, |days| now - DAY * days);
     let (mut at, to) = (from.max(first), to.min(now));
@@ -166,17 +275,20 @@ pub fn pages(interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp)
     pages
 }
 
-/// A label may be a day away from its row's instant, and a week's row stands on its Monday. Days and weeks are asked for up to now,
-/// because the splits after the page are in the same answer.
+/// A label may be a day away from its row's instant, and the row of a week or month stands at its start. All of these are asked for
+/// up to now, because the splits after the page are in the same answer.
 fn page_query(page: &HistoryPage, now: Timestamp) -> Query {
     match page.interval {
         Interval::OneDay => span_query(page.interval, page.from - DAY, now),
         Interval::OneWeek => span_query(page.interval, page.from - DAY * 7, now),
+        Interval::OneMonth => span_query(page.interval, page.from - DAY * 31, now),
         _ => span_query(page.interval, page.from, page.to),
     }
 }
 
-fn span_query(interval: Interval, from: Timestamp, to: Timestamp) -> Query {
+/// A chart of the bars of a time, with what happened in it.
+#[must_use]
+pub fn span_query(interval: Interval, from: Timestamp, to: Timestamp) -> Query {
     vec![
         ("period1", from.as_seconds().to_string()),
         ("period2", to.as_seconds().to_string()),

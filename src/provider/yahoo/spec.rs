@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::{KeyKind, KeySpec, Section};
 use crate::market::{AssetClass, Delay, Interval};
 use crate::provider::contract::{Capabilities, Provider, ProviderSpec};
-use crate::provider::net::Net;
+use crate::provider::net::{Net, standard_headers};
 use crate::provider::yahoo::rest::Yahoo;
 use crate::request::SourceKind;
 
@@ -20,9 +20,9 @@ pub const SPEC: ProviderSpec = ProviderSpec {
         // its price, so that a late one shows its age; a mark on all of them would be wrong for most.
         delay: Delay::RealTime,
         history: &Interval::ALL,
-        needs_key: false,
     },
     keys: KEYS,
+    headers: standard_headers,
     open,
 };
 
@@ -30,8 +30,26 @@ const KEYS: &[KeySpec] = &[
     KeySpec { name: "enabled", sentence: "Whether Yahoo is asked at all; mind its terms of use.", default: "true", kind: KeyKind::Flag },
     KeySpec {
         name: "rest_url",
-        sentence: "Where charts are asked for.",
+        sentence: "Where charts and searches are asked for.",
         default: "\"https://query1.finance.yahoo.com\"",
+        kind: KeyKind::Url,
+    },
+    KeySpec {
+        name: "quotes",
+        sentence: "Whether prices of many symbols are asked for at once, with a cookie; charts, one a symbol, stand in where that fails.",
+        default: "true",
+        kind: KeyKind::Flag,
+    },
+    KeySpec {
+        name: "quote_url",
+        sentence: "Where prices of many symbols are asked for.",
+        default: "\"https://query2.finance.yahoo.com\"",
+        kind: KeyKind::Url,
+    },
+    KeySpec {
+        name: "cookie_url",
+        sentence: "The page whose cookie quotes want to see.",
+        default: "\"https://fc.yahoo.com\"",
         kind: KeyKind::Url,
     },
     KeySpec {

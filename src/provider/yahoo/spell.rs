@@ -47,6 +47,53 @@ pub fn spell(symbol: &Symbol) -> Option<String> {
     }
 }
 
+/// The symbol that Yahoo spells so; `None` for futures, and for exchanges that we do not know.
+#[must_use]
+pub fn unspell(spelling: &str) -> Option<Symbol> {
+    let is_pair = || spelling.parse::<Symbol>().is_ok_and(|symbol| symbol.listing().asset_class == AssetClass::Crypto);
+    let text = if let Some(pair) = spelling.strip_suffix("=X") {
+        currencies(pair)?
+    } else if is_option(spelling) {
+        format!("O:{spelling}")
+    } else if spelling.starts_with('^') || is_pair() {
+        spelling.to_owned()
+    } else {
+        share(spelling)?
+    };
+    text.parse().ok()
+}
+
+/// `EURUSD`; where the first is the dollar it may be left out.
+fn currencies(pair: &str) -> Option<String> {
+    let is_code = pair.bytes().all(|byte| byte.is_ascii_uppercase());
+    match pair.len() {
+        3 if is_code => Some(format!("USD/{pair}")),
+        6 if is_code => Some(format!("{}/{}", &pair[..3], &pair[3..])),
+        _ => None,
+    }
+}
+
+/// The underlying, six digits of its last day, call or put, and eight digits of the strike.
+fn is_option(spelling: &str) -> bool {
+    let Some((root, end)) = spelling.as_bytes().split_last_chunk::<15>() else { return false };
+    let digits = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
+    !root.is_empty() && digits(&end[..6]) && matches!(end[6], b'C' | b'P') && digits(&end[7..])
+}
+
+/// A share's ticker and venue. What follows its dash is a class, of one or two letters: longer is something else.
+fn share(spelling: &str) -> Option<String> {
+    let (ticker, suffix) = spelling.rfind('.').map_or((spelling, ""), |dot| spelling.split_at(dot));
+    if ticker.split_once('-').is_some_and(|(_, class)| class.len() > 2) {
+        return None;
+    }
+    let ticker = ticker.replace('-', ".");
+    if suffix.is_empty() {
+        return Some(ticker);
+    }
+    let (venue, _) = SUFFIXES.iter().find(|(_, known)| *known == suffix)?;
+    Some(format!("{ticker}:{venue}"))
+}
+
 /// A share: its class after a dash, its venue as a suffix, and numbers in Hong Kong at least four digits long.
 fn listed(text: &str) -> Option<String> {
     let (ticker, venue) = text.split_once(':').unwrap_or((text, "XNYS"));
@@ -82,6 +129,30 @@ mod tests {
         for (typed, spelling) in table {
             let symbol: Symbol = typed.parse().expect(typed);
             assert_eq!(spell(&symbol).as_deref(), spelling, "{typed}");
+        }
+    }
+
+    #[test]
+    fn reads_its_own_spelling() {
+        let table = [
+            ("AAPL", Some("AAPL")),
+            ("BRK-B", Some("BRK.B")),
+            ("VOD.L", Some("VOD:XLON")),
+            ("VOLV-B.ST", Some("VOLV.B:XSTO")),
+            ("0005.HK", Some("0005:XHKG")),
+            ("BTC-USD", Some("BTC-USD")),
+            ("EURUSD=X", Some("EUR/USD")),
+            ("JPY=X", Some("USD/JPY")),
+            ("^GSPC", Some("^GSPC")),
+            ("SPY251219C00650000", Some("O:SPY251219C00650000")),
+            ("GC=F", None),
+            ("EURO=X", None),
+            ("BTC-INR", None),
+            ("VOD.ZZ", None),
+            ("", None),
+        ];
+        for (spelling, symbol) in table {
+            assert_eq!(unspell(spelling).as_ref().map(Symbol::as_str), symbol, "{spelling}");
         }
     }
 }

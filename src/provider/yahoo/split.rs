@@ -31,13 +31,19 @@ fn read(split: &WireSplit, zone: Zone) -> Option<Split> {
 pub fn unadjust(bars: &mut [SourceBar], splits: &[Split], zone: Zone) {
     for bar in bars {
         let date = trade_date(bar, zone);
-        let later = splits.iter().filter(|split| split.date > date);
-        let Some(ratio) = later.map(|split| split.numerator / split.denominator).reduce(|all, ratio| all * ratio) else { continue };
+        let Some(ratio) = ratio_after(splits, date) else { continue };
         for price in [&mut bar.open, &mut bar.high, &mut bar.low, &mut bar.close] {
             *price = seven_digits(*price * ratio);
         }
         bar.volume = bar.volume.map(|volume| (volume / ratio).round());
     }
+}
+
+/// How many of today's shares one of a date has become; `None` when there was no split since.
+#[must_use]
+pub fn ratio_after(splits: &[Split], date: Date) -> Option<f64> {
+    let later = splits.iter().filter(|split| split.date > date);
+    later.map(|split| split.numerator / split.denominator).reduce(|all, ratio| all * ratio)
 }
 
 /// The label of a day or week is its date; an instant has one on the exchange's clock.
@@ -46,7 +52,8 @@ fn trade_date(bar: &SourceBar, zone: Zone) -> Date {
 }
 
 /// As many digits as the price had before the ratio multiplied its rounding error.
-fn seven_digits(price: f64) -> f64 {
+#[must_use]
+pub fn seven_digits(price: f64) -> f64 {
     format!("{price:.6e}").parse().unwrap_or(price)
 }
 

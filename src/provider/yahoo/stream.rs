@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::market::Timestamp;
-use crate::provider::contract::{DecodeError, Promise, Protocol, StreamItem};
+use crate::provider::protocol::{DecodeError, Promise, Protocol, StreamItem};
 use crate::provider::yahoo::decode::decode;
 
 /// Where a browser would come from: the streamer wants to know.
@@ -50,6 +50,7 @@ impl Protocol for Feed {
             data: Duration::from_secs(60),
             resubscribe: Some(Duration::from_secs(15)),
             acknowledged_within: None,
+            lifetime: None,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::store::postgres::bar::{self, seconds};
 use crate::store::postgres::claim::WRITES;
 use crate::store::postgres::failure::Failure;
 use crate::store::postgres::known::Known;
+use crate::store::postgres::reference::{write_actions, write_fundamentals};
 use crate::store::postgres::types::{Time, text, whole};
 
 /// Writes all of a batch or nothing.
@@ -29,6 +30,8 @@ pub(crate) async fn append(client: &mut Client, batch: Batch, store: &Known) -> 
     write_quarantine(&transaction, &batch.quarantine).await?;
     write_violations(&transaction, batch.violations.iter().chain(&ack.disagreements)).await?;
     write_coverage(&transaction, &batch.coverage).await?;
+    write_actions(&transaction, &batch.actions).await?;
+    write_fundamentals(&transaction, &batch.fundamentals).await?;
     if let Some(job) = &batch.checkpoint {
         save_job(&transaction, job).await?;
     }
@@ -91,9 +94,9 @@ async fn write_trades(transaction: &Transaction<'_>, rows: &[TradeRow]) -> Resul
     }
     let insert = transaction
         .prepare_cached(
-            "INSERT INTO trades (instrument_id, source, trade_id, ts_event, ts_recv, price, size, taker, moves) \
+            "INSERT INTO trades (instrument_id, source, trade_id, ts_event, ts_recv, price, size, taker, moves, venue, conditions) \
              SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::float8[], $7::float8[], \
-             $8::text[], $9::smallint[]) ON CONFLICT DO NOTHING",
+             $8::text[], $9::smallint[], $10::text[], $11::text[]) ON CONFLICT DO NOTHING",
         )
         .await?;
     transaction
@@ -109,6 +112,8 @@ async fn write_trades(transaction: &Transaction<'_>, rows: &[TradeRow]) -> Resul
                 &rows.iter().map(|row| row.size).collect::<Vec<_>>(),
                 &rows.iter().map(|row| row.taker.map(Side::name)).collect::<Vec<_>>(),
                 &rows.iter().map(|row| i16::from(row.moves)).collect::<Vec<_>>(),
+                &rows.iter().map(|row| row.venue.as_deref().map(text)).collect::<Vec<_>>(),
+                &rows.iter().map(|row| row.conditions.as_deref().map(text)).collect::<Vec<_>>(),
             ],
         )
         .await?;

@@ -7,11 +7,13 @@ use crate::market::{Instrument, InstrumentId, Interval, Source, Symbol, Timestam
 use crate::quality::{Coverage, CoverageState, Quarantined, Severity, Violation};
 use crate::snapshot::JobState;
 use crate::store::contract::{BarQuery, JobQuery, JobRecord, RecordQuery, StoreStatus, SymbolStatus, ViolationRow};
+use crate::store::listing::price_unit;
 use crate::store::postgres::bar::{COLUMNS, interval, parsed, seconds};
 use crate::store::postgres::claim::WRITES;
 use crate::store::postgres::failure::Failure;
 use crate::store::postgres::open::schema;
 use crate::store::postgres::types::Time;
+use crate::store::table::KEPT;
 
 /// The one list that the monitor shows.
 const LIST: &str = "main";
@@ -35,7 +37,7 @@ pub(crate) async fn instrument(client: &Client, symbol: &Symbol) -> Result<Instr
         return read_instrument(&row);
     }
     let new = Instrument::listed(InstrumentId(0), symbol.clone());
-    let unit = if &*new.currency == "GBp" { 0.01_f64 } else { 1.0 };
+    let unit = price_unit(&new.currency);
     let sql = "INSERT INTO instruments (symbol, venue, asset_class, currency, price_unit, precision) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
     let (venue, class, currency) = (&*new.venue, new.asset_class.name(), &*new.currency);
     client.execute(sql, &[&symbol.as_str(), &venue, &class, &currency, &unit, &i16::from(new.precision)]).await?;
@@ -48,14 +50,20 @@ pub(crate) async fn instruments(client: &Client) -> Result<Vec<Instrument>, Fail
 }
 
 pub(crate) async fn watchlist(client: &Client) -> Result<Option<Vec<Instrument>>, Failure> {
-    // A list that was emptied is not one that was never kept: whoever left it is inactive.
-    let kept = client.prepare_cached("SELECT EXISTS (SELECT FROM watchlist) OR EXISTS (SELECT FROM instruments WHERE NOT active)").await?;
+    // A list that was emptied is not one that was never kept. In an older store whoever left it is inactive, and no source
+    // that lists instruments made it so.
+    let kept = client
+        .prepare_cached(
+            "SELECT EXISTS (SELECT FROM watchlist) OR EXISTS (SELECT FROM about WHERE key = $1) OR EXISTS (SELECT FROM instruments i \
+             WHERE NOT i.active AND NOT EXISTS (SELECT FROM instrument_names n WHERE n.instrument_id = i.id))",
+        )
+        .await?;
     let list = client
         .prepare_cached(&format!(
             "SELECT {INSTRUMENT} FROM watchlist w JOIN instruments i ON i.id = w.instrument_id WHERE list = $1 ORDER BY position"
         ))
         .await?;
-    let kept: bool = client.query_one(&kept, &[]).await?.try_get(0)?;
+    let kept: bool = client.query_one(&kept, &[&KEPT]).await?.try_get(0)?;
     let rows = client.query(&list, &[&LIST]).await?;
     let list = rows.iter().map(read_instrument).collect::<Result<_, _>>()?;
     Ok(kept.then_some(list))
@@ -71,6 +79,7 @@ pub(crate) async fn set_watchlist(client: &mut Client, ids: &[InstrumentId]) -> 
     let join = "INSERT INTO watchlist (list, position, instrument_id) SELECT $1, n.position - 1, n.id FROM unnest($2::bigint[]) WITH ORDINALITY AS n (id, position)";
     transaction.execute(join, &[&LIST, &ids]).await?;
     transaction.execute("UPDATE instruments SET active = true WHERE NOT active AND id = ANY ($1)", &[&ids]).await?;
+    transaction.execute("INSERT INTO about (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", &[&KEPT, &LIST]).await?;
     transaction.commit().await?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use tokio_postgres::types::ToSql;
 use crate::market::Timestamp;
 use crate::store::postgres::failure::Failure;
 use crate::store::postgres::types::{Time, text};
-use crate::store::table::{ColumnKind, ColumnSpec, Field, Row, TABLES, TableSpec};
+use crate::store::table::{ColumnKind, ColumnSpec, Field, KEPT, Row, TABLES, TableSpec};
 
 /// Every row of a table in the order of its key.
 pub(crate) fn select_sql(table: &TableSpec) -> String {
@@ -195,7 +195,10 @@ pub(crate) async fn prune(client: &mut Client, table: &TableSpec, before: Timest
 pub(crate) async fn clear(client: &Client) -> Result<(), Failure> {
     let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
     // Whoever reads for long is not made to wait behind us, and we do not wait for long.
-    let sql = format!("BEGIN; SET LOCAL lock_timeout = '30s'; TRUNCATE {} RESTART IDENTITY; COMMIT", names.join(", "));
+    let sql = format!(
+        "BEGIN; SET LOCAL lock_timeout = '30s'; TRUNCATE {} RESTART IDENTITY; DELETE FROM about WHERE key = '{KEPT}'; COMMIT",
+        names.join(", ")
+    );
     if let Err(error) = client.batch_execute(&sql).await {
         let _ = client.batch_execute("ROLLBACK").await;
         return Err(error.into());

@@ -11,11 +11,15 @@ use tokio_postgres::types::ToSql;
 
 use crate::config::PostgresUrl;
 use crate::host::Clock;
-use crate::market::{Bar, Instrument, InstrumentId, Symbol, Timestamp};
+use crate::market::{Bar, Instrument, InstrumentId, Listed, Symbol, Timestamp};
 use crate::pipeline::Ranks;
 use crate::quality::{Coverage, Quarantined};
-use crate::store::contract::{Ack, BarQuery, Batch, Claim, Creation, JobQuery, JobRecord, RecordQuery, Store, StoreStatus, ViolationRow};
+use crate::store::contract::{
+    Ack, ActionRow, BarQuery, Batch, Claim, Creation, FundamentalRow, JobQuery, JobRecord, ListedCount, NameRow, RecordQuery, RequestCount,
+    Store, StoreStatus, ViolationRow,
+};
 use crate::store::error::StoreError;
+use crate::store::listing::Listings;
 use crate::store::postgres::bar::{Reader, seconds};
 use crate::store::postgres::connect::Connector;
 use crate::store::postgres::explain::explain_pool;
@@ -23,7 +27,7 @@ use crate::store::postgres::failure::Failure;
 use crate::store::postgres::known::Known;
 use crate::store::postgres::stream::{Question, streamed};
 use crate::store::postgres::types::Time;
-use crate::store::postgres::{append, check, claim, open, read, rows};
+use crate::store::postgres::{append, check, claim, count, listing, open, read, reference, rows};
 use crate::store::table::{Row, TableSpec};
 
 /// How long one question or one live batch may take before the link counts as lost.
@@ -221,6 +225,45 @@ impl Store for Postgres {
 
     fn last_key(&self, table: &'static TableSpec) -> BoxFuture<'_, Result<Option<Row>, StoreError>> {
         self.with("read", move |client| Box::pin(rows::last_key(client, table)))
+    }
+
+    fn count_requests(&self, counts: Vec<RequestCount>) -> BoxFuture<'_, Result<Vec<u64>, StoreError>> {
+        self.save("write", move |client| Box::pin(async move { count::count_requests(client, &counts).await }))
+    }
+
+    fn request_counts(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<RequestCount>, StoreError>> {
+        self.with("read", move |client| Box::pin(count::request_counts(client, since)))
+    }
+
+    fn actions(&self, instrument: InstrumentId) -> BoxFuture<'_, Result<Vec<ActionRow>, StoreError>> {
+        self.with("read", move |client| Box::pin(reference::actions(client, instrument)))
+    }
+
+    fn fundamentals(&self, instrument: InstrumentId) -> BoxFuture<'_, Result<Vec<FundamentalRow>, StoreError>> {
+        self.with("read", move |client| Box::pin(reference::fundamentals(client, instrument)))
+    }
+
+    fn names(&self, instrument: InstrumentId) -> BoxFuture<'_, Result<Vec<NameRow>, StoreError>> {
+        self.with("read", move |client| Box::pin(listing::names(client, instrument)))
+    }
+
+    fn list(&self, provider: String, listed: Vec<Listed>, at: Timestamp) -> BoxFuture<'_, Result<ListedCount, StoreError>> {
+        let (known, limit) = (Arc::clone(&self.known), limit_for(listed.len()));
+        let listed = Listings::of(listed);
+        self.within(limit, "write", move |client| {
+            Box::pin(async move {
+                known.is_the_same(client).await?;
+                listing::list(client, &provider, &listed, at).await
+            })
+        })
+    }
+
+    fn rename(&self, old: Symbol, new: Symbol, on: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let (from, to) = (old.clone(), new.clone());
+            let work = self.save("write", move |client| Box::pin(async move { listing::rename(client, &from, &to, on).await }));
+            work.await?.told(self.name(), &old, &new)
+        })
     }
 
     fn clear(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -67,6 +67,29 @@ pub(crate) fn text(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
 }
 
+/// PostgreSQL keeps no U+0000 in JSON either; `json` is as a serializer writes it.
+pub(crate) fn json_text(json: String) -> String {
+    if !json.contains("\\u0000") {
+        return json;
+    }
+    let (mut kept, mut rest) = (String::with_capacity(json.len()), json.as_str());
+    // A backslash that is itself escaped begins nothing.
+    while let Some(place) = rest.find('\\') {
+        let (before, escape) = rest.split_at(place);
+        kept.push_str(before);
+        rest = if let Some(after) = escape.strip_prefix("\\u0000") {
+            kept.push('\u{fffd}');
+            after
+        } else {
+            let (pair, after) = escape.split_at(2);
+            kept.push_str(pair);
+            after
+        };
+    }
+    kept.push_str(rest);
+    kept
+}
+
 /// A count as a column takes it.
 pub(crate) fn whole(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
@@ -80,6 +103,14 @@ mod tests {
         let mut bytes = BytesMut::new();
         Time(time).to_sql(&Type::TIMESTAMPTZ, &mut bytes).unwrap();
         Time::from_sql(&Type::TIMESTAMPTZ, &bytes).unwrap().0
+    }
+
+    #[test]
+    fn json_without_a_zero() {
+        for (text, wanted) in [("plain", "plain"), ("a\0b\"", "a\u{fffd}b\""), ("\\u0000", "\\u0000"), ("\\\0\\", "\\\u{fffd}\\")] {
+            let kept = json_text(serde_json::json!({ "field": text }).to_string());
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&kept).unwrap(), serde_json::json!({ "field": wanted }), "{kept}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::pipeline::Ranks;
 use crate::quality::{Coverage, CoverageState, Quarantined, Violation};
 use crate::store::contract::{Ack, Batch, JobRecord, QuoteRow, TradeRow};
 use crate::store::merge::{Merger, ready, stretches};
-use crate::store::sqlite::bar;
+use crate::store::sqlite::{bar, reference};
 
 /// Rows from which on a batch is a bulk load, which works better with more of the table in memory.
 const BULK: usize = 10_000;
@@ -35,6 +35,8 @@ fn write(connection: &mut Connection, batch: &Batch, ranks: &Ranks) -> rusqlite:
     write_quarantine(&transaction, &batch.quarantine)?;
     write_violations(&transaction, batch.violations.iter().chain(&ack.disagreements))?;
     write_coverage(&transaction, &batch.coverage)?;
+    reference::write_actions(&transaction, &batch.actions)?;
+    reference::write_fundamentals(&transaction, &batch.fundamentals)?;
     if let Some(job) = &batch.checkpoint {
         save_job(&transaction, job)?;
     }
@@ -93,13 +95,25 @@ fn write_quotes(transaction: &Transaction<'_>, rows: &[QuoteRow]) -> rusqlite::R
 
 fn write_trades(transaction: &Transaction<'_>, rows: &[TradeRow]) -> rusqlite::Result<()> {
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO trades (instrument_id, source, trade_id, ts_event, ts_recv, price, size, taker, moves) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+        "INSERT INTO trades (instrument_id, source, trade_id, ts_event, ts_recv, price, size, taker, venue, conditions, moves) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
     )?;
     for row in rows {
         let (event, recv) = (row.ts_event.as_micros(), row.ts_recv.as_micros());
         let taker = row.taker.map(Side::name);
-        insert.execute(params![row.instrument.0, row.source.as_str(), row.trade_id, event, recv, row.price, row.size, taker, row.moves])?;
+        insert.execute(params![
+            row.instrument.0,
+            row.source.as_str(),
+            row.trade_id,
+            event,
+            recv,
+            row.price,
+            row.size,
+            taker,
+            row.venue,
+            row.conditions,
+            row.moves
+        ])?;
     }
     Ok(())
 }

@@ -3,8 +3,11 @@
 mod append;
 mod backup;
 mod bar;
+mod count;
+mod listing;
 mod open;
 mod read;
+mod reference;
 mod rows;
 mod store;
 mod thread;

@@ -6,8 +6,10 @@ use crate::market::{Bar, Instrument, InstrumentId, Interval, Source, Symbol, Tim
 use crate::quality::{Coverage, CoverageState, Quarantined, Severity, Violation};
 use crate::snapshot::JobState;
 use crate::store::contract::{BarQuery, JobQuery, JobRecord, RecordQuery, StoreStatus, SymbolStatus, ViolationRow};
+use crate::store::listing::price_unit;
 use crate::store::sqlite::bar::{COLUMNS, Reader, parsed};
 use crate::store::sqlite::open::schema;
+use crate::store::table::KEPT;
 
 /// The one list that the monitor shows.
 const LIST: &str = "main";
@@ -49,7 +51,7 @@ pub(crate) fn instrument(connection: &Connection, symbol: &Symbol) -> rusqlite::
     let new = Instrument::listed(InstrumentId(0), symbol.clone());
     connection.execute(
         "INSERT INTO instruments (symbol, venue, asset_class, currency, price_unit, precision) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-        params![symbol.as_str(), &*new.venue, new.asset_class.name(), &*new.currency, if &*new.currency == "GBp" { 0.01 } else { 1.0 }, new.precision],
+        params![symbol.as_str(), &*new.venue, new.asset_class.name(), &*new.currency, price_unit(&new.currency), new.precision],
     )?;
     let sql = format!("SELECT {INSTRUMENT} FROM instruments i WHERE symbol = ?1 AND listed_to IS NULL");
     connection.query_row(&sql, [symbol.as_str()], read_instrument)
@@ -61,9 +63,11 @@ pub(crate) fn instruments(connection: &Connection) -> rusqlite::Result<Vec<Instr
 }
 
 pub(crate) fn watchlist(connection: &Connection) -> rusqlite::Result<Option<Vec<Instrument>>> {
-    // A list that was emptied is not one that was never kept: whoever left it is inactive.
-    let sql = "SELECT 1 FROM watchlist UNION ALL SELECT 1 FROM instruments WHERE active = 0 LIMIT 1";
-    let kept = connection.prepare_cached(sql)?.exists([])?;
+    // A list that was emptied is not one that was never kept. In an older store whoever left it is inactive, and no source
+    // that lists instruments made it so.
+    let sql = "SELECT 1 FROM watchlist UNION ALL SELECT 1 FROM about WHERE key = ?1 \
+               UNION ALL SELECT 1 FROM instruments i WHERE active = 0 AND id NOT IN (SELECT instrument_id FROM instrument_names) LIMIT 1";
+    let kept = connection.prepare_cached(sql)?.exists([KEPT])?;
     let sql =
         format!("SELECT {INSTRUMENT} FROM watchlist w JOIN instruments i ON i.id = w.instrument_id WHERE list = ?1 ORDER BY position");
     let list = connection.prepare_cached(&sql)?.query_map([LIST], read_instrument)?.collect::<rusqlite::Result<_>>()?;
@@ -79,6 +83,7 @@ pub(crate) fn set_watchlist(connection: &mut Connection, ids: &[InstrumentId]) -
         transaction.execute("INSERT INTO watchlist (list, position, instrument_id) VALUES (?1, ?2, ?3)", params![LIST, position, id.0])?;
         transaction.execute("UPDATE instruments SET active = 1 WHERE id = ?1", [id.0])?;
     }
+    transaction.execute("INSERT INTO about (key, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", [KEPT, LIST])?;
     transaction.commit()
 }
 

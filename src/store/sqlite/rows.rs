@@ -4,7 +4,7 @@ use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, params_from_iter};
 
 use crate::market::Timestamp;
-use crate::store::table::{Field, Row, TABLES, TableSpec};
+use crate::store::table::{Field, KEPT, Row, TABLES, TableSpec};
 
 /// Hands rows after the key `after` to `take` in chunks of `size`, until it says that nobody listens.
 pub(crate) fn rows(
@@ -80,6 +80,7 @@ fn key(row: &rusqlite::Row<'_>, table: &TableSpec) -> rusqlite::Result<Row> {
 pub(crate) fn clear(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     TABLES.iter().rev().try_for_each(|table| delete_all(&transaction, table))?;
+    set_about(&transaction, KEPT, None)?;
     transaction.commit()
 }
 

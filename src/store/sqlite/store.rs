@@ -9,14 +9,18 @@ use futures_util::stream::BoxStream;
 use rusqlite::Connection;
 
 use crate::host::{EngineLock, LockError};
-use crate::market::{Bar, Instrument, InstrumentId, Symbol, Timestamp};
+use crate::market::{Bar, Instrument, InstrumentId, Listed, Symbol, Timestamp};
 use crate::pipeline::Ranks;
 use crate::quality::{Coverage, Quarantined};
-use crate::store::contract::{Ack, BarQuery, Batch, Claim, Creation, JobQuery, JobRecord, RecordQuery, Store, StoreStatus, ViolationRow};
+use crate::store::contract::{
+    Ack, ActionRow, BarQuery, Batch, Claim, Creation, FundamentalRow, JobQuery, JobRecord, ListedCount, NameRow, RecordQuery, RequestCount,
+    Store, StoreStatus, ViolationRow,
+};
 use crate::store::error::StoreError;
+use crate::store::listing::Listings;
 use crate::store::sqlite::open::{explain, open_reader, open_writer};
 use crate::store::sqlite::thread::{CHUNK, ConnectionThread};
-use crate::store::sqlite::{append, read, rows};
+use crate::store::sqlite::{append, count, listing, read, reference, rows};
 use crate::store::table::{Row, TableSpec};
 
 /// How many connections stream bars: a slow reader holds one.
@@ -170,6 +174,38 @@ impl Store for Sqlite {
 
     fn last_key(&self, table: &'static TableSpec) -> BoxFuture<'_, Result<Option<Row>, StoreError>> {
         self.load(move |connection| rows::last_key(connection, table))
+    }
+
+    fn count_requests(&self, counts: Vec<RequestCount>) -> BoxFuture<'_, Result<Vec<u64>, StoreError>> {
+        self.save(move |connection| count::count_requests(connection, &counts))
+    }
+
+    fn request_counts(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<RequestCount>, StoreError>> {
+        self.load(move |connection| count::request_counts(connection, since))
+    }
+
+    fn actions(&self, instrument: InstrumentId) -> BoxFuture<'_, Result<Vec<ActionRow>, StoreError>> {
+        self.load(move |connection| reference::actions(connection, instrument))
+    }
+
+    fn fundamentals(&self, instrument: InstrumentId) -> BoxFuture<'_, Result<Vec<FundamentalRow>, StoreError>> {
+        self.load(move |connection| reference::fundamentals(connection, instrument))
+    }
+
+    fn names(&self, instrument: InstrumentId) -> BoxFuture<'_, Result<Vec<NameRow>, StoreError>> {
+        self.load(move |connection| listing::names(connection, instrument))
+    }
+
+    fn list(&self, provider: String, listed: Vec<Listed>, at: Timestamp) -> BoxFuture<'_, Result<ListedCount, StoreError>> {
+        self.save(move |connection| listing::list(connection, &provider, &Listings::of(listed), at))
+    }
+
+    fn rename(&self, old: Symbol, new: Symbol, on: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let (from, to) = (old.clone(), new.clone());
+            let renamed = self.save(move |connection| listing::rename(connection, &from, &to, on)).await?;
+            renamed.told(self.path_name(), &old, &new)
+        })
     }
 
     fn clear(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -1,0 +1,40 @@
+//! What the plan of the key does not cover, as far as it was learned: each further refusal would cost one of the day's requests.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::market::Timestamp;
+
+/// How long a refusal is believed: plans move.
+const BELIEVED: Duration = Duration::from_secs(86_400);
+
+/// Datasets that were refused, and when. Never held while waiting.
+#[derive(Debug, Default)]
+pub(crate) struct Refused(Mutex<HashMap<String, Timestamp>>);
+
+impl Refused {
+    /// Keeps in mind that this was refused.
+    pub(crate) fn learn(&self, dataset: &str, now: Timestamp) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(dataset.to_owned(), now);
+    }
+
+    /// Whether it was refused not long ago.
+    pub(crate) fn holds(&self, dataset: &str, now: Timestamp) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(dataset).is_some_and(|at| now.since(*at) < BELIEVED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_believed_for_a_day() {
+        let (refused, now) = (Refused::default(), Timestamp::from_seconds(1_795_186_860));
+        refused.learn("TIME_SERIES_DAILY full", now);
+        assert!(refused.holds("TIME_SERIES_DAILY full", now + BELIEVED / 2));
+        assert!(!refused.holds("TIME_SERIES_DAILY full", now + BELIEVED));
+        assert!(!refused.holds("TIME_SERIES_DAILY", now));
+    }
+}
