@@ -4,8 +4,8 @@
 use openbell::market::{Listed, SourceBar};
 use openbell::provider::{DecodeError, DirectoryPage, HistoryPage, ProviderError, SaidStatus, StreamItem};
 
-/// No message is as long, in bytes: it is one line of a screen, and one of the log.
-const LONGEST: usize = 4_000;
+/// No message is as long, in bytes. The network part cuts what is told; what decoders answer must only not grow.
+const LONGEST: usize = 300_000;
 
 /// What a frame of a socket came to.
 pub fn frame(frame: &[u8], decoded: &Result<Vec<StreamItem>, DecodeError>) {

@@ -131,7 +131,7 @@ pub const SOURCES: SectionSpec = SectionSpec {
         KeySpec {
             name: "rank",
             sentence: "Best first: a bar of a better source replaces that of a worse one, never the other way round.",
-            default: "[\"coinbase\", \"kraken\", \"binance\", \"polygon\", \"alpaca:sip\", \"fmp\", \"yahoo\", \"alpaca\", \"finnhub\", \"sim\"]",
+            default: "[\"coinbase\", \"kraken\", \"binance\", \"polygon\", \"alpaca:sip\", \"fmp\", \"alpha-vantage\", \"yahoo\", \"alpaca\", \"finnhub\", \"sim\"]",
             kind: KeyKind::Sources,
         },
         KeySpec {
@@ -184,9 +184,13 @@ pub const HISTORY: SectionSpec = SectionSpec {
     name: "sources.history",
     sentence: "Who is asked for bars, by class: the first that has the symbol and the interval.",
     keys: &[
-        order("equity", "Sources of shares.", "[\"polygon\", \"alpaca\", \"fmp\", \"yahoo\", \"sim\"]"),
-        order("etf", "Sources of funds that trade like shares.", "[\"polygon\", \"alpaca\", \"fmp\", \"yahoo\", \"sim\"]"),
-        order("index", "Sources of indices.", "[\"polygon\", \"fmp\", \"yahoo\", \"sim\"]"),
+        order("equity", "Sources of shares.", "[\"polygon\", \"alpaca\", \"fmp\", \"yahoo\", \"alpha-vantage\", \"sim\"]"),
+        order(
+            "etf",
+            "Sources of funds that trade like shares.",
+            "[\"polygon\", \"alpaca\", \"fmp\", \"yahoo\", \"alpha-vantage\", \"sim\"]",
+        ),
+        order("index", "Sources of indices.", "[\"polygon\", \"fmp\", \"yahoo\", \"alpha-vantage\", \"sim\"]"),
         order("option", "Sources of options.", "[\"polygon\", \"yahoo\"]"),
         order("fx", "Sources of currencies.", "[\"polygon\", \"fmp\", \"yahoo\", \"sim\"]"),
         order("crypto", "Sources of crypto pairs.", COINS),
@@ -199,16 +203,16 @@ pub const DETAILS: SectionSpec = SectionSpec {
     keys: &[
         order("equity", "Sources of shares.", DETAILED),
         order("etf", "Sources of funds that trade like shares.", DETAILED),
-        order("index", "Sources of indices.", "[\"polygon\", \"fmp\", \"yahoo\"]"),
+        order("index", "Sources of indices.", "[\"polygon\", \"alpha-vantage\", \"fmp\", \"yahoo\"]"),
         order("option", "Sources of options.", "[\"polygon\", \"yahoo\"]"),
         order("fx", "Sources of currencies.", "[\"polygon\", \"finnhub\", \"yahoo\"]"),
         order("crypto", "Sources of crypto pairs.", COINS),
     ],
 };
 
-const SHARES: &str = "[\"polygon\", \"alpaca\", \"fmp\", \"finnhub\", \"yahoo\", \"sim\"]";
+const SHARES: &str = "[\"polygon\", \"alpaca\", \"fmp\", \"finnhub\", \"yahoo\", \"alpha-vantage\", \"sim\"]";
 const COINS: &str = "[\"coinbase\", \"kraken\", \"binance\", \"polygon\", \"fmp\", \"yahoo\", \"finnhub\", \"sim\"]";
-const DETAILED: &str = "[\"polygon\", \"fmp\", \"finnhub\", \"yahoo\", \"alpaca\"]";
+const DETAILED: &str = "[\"polygon\", \"fmp\", \"alpha-vantage\", \"finnhub\", \"yahoo\", \"alpaca\"]";
 
 pub const CALENDAR: SectionSpec = SectionSpec {
     name: "calendar",

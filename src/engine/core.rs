@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::calendar::Calendars;
+use crate::calendar::{Calendar, Calendars};
 use crate::engine::desk::{Answer, Errand};
 use crate::engine::feeds::Feeds;
 use crate::engine::health::health;
@@ -157,15 +157,20 @@ impl Core {
         if from == Timestamp::MIN {
             return;
         }
-        let heard_here = |instrument: &&Instrument| self.feeds.hears(feed, instrument.id);
-        // Where nothing is traded nothing was missed.
-        let missed = |instrument: &&Instrument| {
+        // What was not asked for was not missed, nor what is not traded.
+        let missed = |instrument: &Instrument| {
+            let from = from.max(self.feeds.asked_since(feed, instrument.id)?);
             let calendar = self.calendars.get(&instrument.venue);
-            calendar.is_none_or(|calendar| expected(calendar, Interval::OneMinute, from - MINUTE, to).is_ok_and(|bars| !bars.is_empty()))
+            let trades =
+                |calendar: &Calendar| expected(calendar, Interval::OneMinute, from - MINUTE, to).is_ok_and(|bars| !bars.is_empty());
+            (from < to && calendar.is_none_or(trades)).then_some((instrument.id, from))
         };
-        let ids: Vec<_> = self.watched.iter().filter(heard_here).filter(missed).map(|instrument| instrument.id).collect();
+        let holes: Vec<_> = self.watched.iter().filter_map(missed).collect();
+        if holes.is_empty() {
+            return;
+        }
         tracing::info!(feed = %self.feeds.source(feed), "nothing was heard from {from} to {to}: kept as a gap");
-        let coverage: Vec<_> = ids.into_iter().map(|id| self.hole(feed, id, from, to)).collect();
+        let coverage: Vec<_> = holes.into_iter().map(|(id, from)| self.hole(feed, id, from, to)).collect();
         self.write(Batch { coverage, ..Batch::default() });
     }
 

@@ -13,9 +13,6 @@ use crate::snapshot::FeedState;
 /// How long another source is heard beside one that was silent about a symbol: thin symbols would change hands all day.
 const BESIDE: Duration = Duration::from_secs(900);
 
-/// A connection that came so soon is no recovery that has to prove itself.
-const AT_ONCE: Duration = Duration::from_secs(10);
-
 /// How a feed has been.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Health {
@@ -34,7 +31,7 @@ enum Turn {
 /// The rules of the config, and what they have to know of the past.
 pub(crate) struct Failover {
     /// How long a feed may fail, and how long it must be well again.
-    patience: Duration,
+    pub(crate) patience: Duration,
     /// How long a symbol may be silent while it trades.
     silence: Duration,
     at_once: usize,
@@ -58,7 +55,7 @@ pub(crate) struct Choice<'a> {
 
 impl Health {
     /// Takes the state of the feed's line.
-    pub(crate) fn note(&mut self, state: FeedState, now: Timestamp) {
+    pub(crate) fn note(&mut self, state: FeedState, patience: Duration, now: Timestamp) {
         if self.state != Some(state) {
             self.state = Some(state);
             self.since = now;
@@ -75,7 +72,8 @@ impl Health {
         match self.turned {
             // The first connection is given its time like any other.
             None if turn == Turn::Failing => self.turned = Some((turn, now)),
-            Some((Turn::Failing, since)) if turn == Turn::Well && now.since(since) <= AT_ONCE => self.turned = None,
+            // An outage that nobody took over in is no recovery that has to prove itself.
+            Some((Turn::Failing, since)) if turn == Turn::Well && now.since(since) < patience => self.turned = None,
             Some((old, _)) if old != turn => self.turned = Some((turn, now)),
             None | Some(_) => {}
         }
@@ -127,6 +125,11 @@ impl Failover {
         if now.since(since) > self.silence && trades(now) && trades(now - self.silence) {
             asked.beside_until = now + BESIDE;
         }
+    }
+
+    /// Since when a feed is asked for an instrument.
+    pub(crate) fn asked_since(&self, feed: usize, instrument: InstrumentId) -> Option<Timestamp> {
+        self.asked.get(&(feed, instrument)).map(|asked| asked.since)
     }
 
     /// Whether a feed can be left alone with an instrument.

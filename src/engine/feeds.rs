@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -128,9 +129,9 @@ impl Feeds {
         self.shown.get(&instrument).is_some_and(|number| self.feeds[*number].opened.source == *source)
     }
 
-    /// Whether a feed is asked for an instrument now.
-    pub(crate) fn hears(&self, number: usize, instrument: InstrumentId) -> bool {
-        self.feeds[number].subscriptions.borrow().iter().any(|subscription| subscription.instrument == instrument)
+    /// Since when a feed is asked for an instrument; `None` when it is not.
+    pub(crate) fn asked_since(&self, number: usize, instrument: InstrumentId) -> Option<Timestamp> {
+        self.failover.asked_since(number, instrument)
     }
 
     /// Asks every source for prices now.
@@ -157,18 +158,19 @@ impl Feeds {
 
     /// A feed's line, completed with what its polls met; the polls are told how the socket is.
     pub(crate) fn heard(&mut self, number: usize, view: FeedView, now: Timestamp) -> FeedView {
+        let patience = self.failover.patience;
         let feed = &mut self.feeds[number];
         let well = matches!(view.state, FeedState::Live | FeedState::Quiet);
         feed.socket_is_well.send_if_modified(|old| std::mem::replace(old, well) != well);
         feed.said = view;
-        feed.line(now)
+        feed.line(patience, now)
     }
 
     /// Lines that time alone changed: polls that began or ceased to be answered, requests that were sent.
     pub(crate) fn look(&mut self, shown: &MarketView, now: Timestamp) -> Vec<FeedView> {
         let mut changed = Vec::new();
         for feed in &mut self.feeds {
-            let line = feed.line(now);
+            let line = feed.line(self.failover.patience, now);
             let old = shown.feeds.iter().find(|old| old.source == line.source);
             if old.is_some_and(|old| **old != line) {
                 changed.push(line);
@@ -249,9 +251,10 @@ impl Running {
     }
 
     /// How the feed stands, its polls counted in.
-    fn line(&mut self, now: Timestamp) -> FeedView {
+    fn line(&mut self, patience: Duration, now: Timestamp) -> FeedView {
         let line = if self.has_socket { self.with_polls(now) } else { self.of_polls(now) };
-        self.health.note(line.state, now);
+        // Looks that stand in keep prices alive, but not the place before a source whose socket is well.
+        self.health.note(if self.has_socket { self.said.state } else { line.state }, patience, now);
         line
     }
 

@@ -7,6 +7,8 @@ use crate::market::{InstrumentId, Timestamp};
 
 /// How long after a hole its bars are asked for: the last of them has to end, and sources need a while.
 const AFTER: Duration = Duration::from_secs(90);
+/// How long a line may go on breaking before what it missed so far is asked for.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// A hole begins and ends within a bar.
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -24,6 +26,8 @@ pub(crate) struct Stretch {
     pub(crate) to: Timestamp,
     /// When.
     pub(crate) due: Timestamp,
+    /// Not later than this, however often the line breaks again.
+    latest: Timestamp,
 }
 
 impl Repairs {
@@ -39,8 +43,9 @@ impl Repairs {
         let epoch = Timestamp::from_seconds(0);
         let (from, to) = (from.floor_to(MINUTE, epoch), to.floor_to(MINUTE, epoch) + MINUTE);
         let due = now.max(to) + AFTER;
-        let stretch = self.open.entry(instrument).or_insert(Stretch { from, to, due });
-        *stretch = Stretch { from: stretch.from.min(from), to: stretch.to.max(to), due };
+        let stretch = self.open.entry(instrument).or_insert(Stretch { from, to, due, latest: due + PATIENCE });
+        let Stretch { latest, .. } = *stretch;
+        *stretch = Stretch { from: stretch.from.min(from), to: stretch.to.max(to), due: due.min(latest), latest };
     }
 
     /// The holes whose time has come.
@@ -60,8 +65,23 @@ mod tests {
         repairs.add(InstrumentId(1), at(65), at(70), at(70));
         repairs.add(InstrumentId(1), at(130), at(150), at(150));
         assert!(repairs.due(at(200)).is_empty());
-        assert_eq!(repairs.due(at(270)), [(InstrumentId(1), Stretch { from: at(60), to: at(180), due: at(270) })]);
+        let due: Vec<_> = repairs.due(at(270)).into_iter().map(|(id, hole)| (id, hole.from, hole.to)).collect();
+        assert_eq!(due, [(InstrumentId(1), at(60), at(180))]);
         assert!(repairs.due(at(999)).is_empty());
+        for second in (0..3_000).step_by(50) {
+            repairs.add(InstrumentId(1), at(second), at(second + 1), at(second));
+            if let [(_, hole)] = repairs.due(at(second))[..] {
+                assert!(second <= 800, "it broke for {second} s");
+                assert_eq!((hole.from, hole.to), (at(0), at(second).floor_to(MINUTE, at(0)) + MINUTE));
+                return;
+            }
+        }
+        panic!("it is never asked for");
+    }
+
+    #[test]
+    fn nothing_is_repaired_where_that_is_turned_off() {
+        let at = |seconds: i64| Timestamp::from_seconds(1_795_176_000 + seconds);
         let mut disabled = Repairs::new(false);
         disabled.add(InstrumentId(1), at(0), at(1), at(1));
         assert!(disabled.due(at(999)).is_empty());

@@ -9,7 +9,7 @@ use crate::host::{Clock, LogRing};
 use crate::market::{Delay, Source, Symbol};
 use crate::pipeline::Ranks;
 use crate::provider::net::{Http, HttpOptions, Limits, Net, Recorder, Redact, Sockets, Taped};
-use crate::provider::{PROVIDERS, Provider, ProviderSpec};
+use crate::provider::{Guarded, PROVIDERS, Provider, ProviderSpec};
 use crate::store::{Spool, Store};
 
 /// What an engine is made of.
@@ -79,7 +79,7 @@ fn open_with(spec: &'static ProviderSpec, config: &Config, clock: &Clock, keeps:
         redact,
     };
     let net = Net { http: Http::new(&options, clock.clone()), sockets: Sockets::network(clock.clone()), clock: clock.clone() };
-    let provider = (spec.open)(section, net);
+    let provider: Arc<dyn Provider> = Arc::new(Guarded((spec.open)(section, net)));
     let variant = provider.variant();
     let source = variant.as_ref().map_or_else(|| spec.name.to_owned(), |variant| format!("{}:{}", spec.name, variant.feed));
     let delay = variant.map_or(spec.capabilities.delay, |variant| variant.delay);

@@ -23,9 +23,14 @@ pub async fn load_counts(store: &Arc<dyn Store>, opened: &[Opened], now: Timesta
 
 /// Adds what was asked and received since the last time.
 pub async fn save_counts(store: &dyn Store, opened: &[Opened]) -> Result<(), StoreError> {
-    let counts: Vec<_> = opened.iter().flat_map(|opened| opened.provider.net().http.limiter().take_unsaved()).collect();
-    if !counts.is_empty() {
-        store.count_requests(counts).await?;
+    let limiters = || opened.iter().map(|opened| opened.provider.net().http.limiter());
+    let counts: Vec<_> = limiters().flat_map(crate::provider::net::Limiter::take_unsaved).collect();
+    if counts.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let kept = store.count_requests(counts.clone()).await;
+    if kept.is_err() {
+        limiters().for_each(|limiter| limiter.give_back(&counts));
+    }
+    kept.map(|_| ())
 }

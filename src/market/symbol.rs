@@ -41,7 +41,7 @@ impl Symbol {
     /// What the spelling alone tells about the instrument.
     #[must_use]
     pub fn listing(&self) -> Listing {
-        let text = self.as_str();
+        let text = self.0.split_once('@').map_or(&*self.0, |(text, _)| text);
         if let Some(rest) = text.strip_prefix("O:") {
             return Listing::new("XNYS", AssetClass::Option, "USD", u8::from(!rest.is_empty()) * 2);
         }

@@ -144,7 +144,10 @@ impl Timestamp {
     }
 
     fn utc(self) -> DateTime<Utc> {
-        DateTime::from_timestamp_micros(self.0).unwrap_or(if self.0 < 0 { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC })
+        // A day inside what can be written: a zone may be hours away from Greenwich on either side.
+        let day = chrono::TimeDelta::days(1);
+        let (first, last) = (DateTime::<Utc>::MIN_UTC + day, DateTime::<Utc>::MAX_UTC - day);
+        DateTime::from_timestamp_micros(self.0).unwrap_or(if self.0 < 0 { first } else { last }).clamp(first, last)
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod ability;
 mod contract;
+mod guarded;
 mod protocol;
 pub mod net;
 pub mod alpaca;
+pub mod alpha_vantage;
 pub mod binance;
 pub mod coinbase;
 pub mod finnhub;
@@ -16,8 +18,19 @@ pub mod yahoo;
 
 pub use ability::{Actions, Company, CompanyQuery, Directory, DirectoryPage, DirectoryQuery, MarketHours, SaidDay, SaidStatus};
 pub use contract::{Capabilities, History, HistoryPage, Polling, Provider, ProviderError, ProviderSpec, Variant};
+pub use guarded::Guarded;
 pub use protocol::{DecodeError, Login, Promise, Protocol, StreamItem};
 
 /// Every provider, in the order lists show them.
-pub const PROVIDERS: &[ProviderSpec] =
-    &[yahoo::SPEC, coinbase::SPEC, kraken::SPEC, binance::SPEC, polygon::SPEC, alpaca::SPEC, fmp::SPEC, finnhub::SPEC, sim::SPEC];
+pub const PROVIDERS: &[ProviderSpec] = &[
+    yahoo::SPEC,
+    coinbase::SPEC,
+    kraken::SPEC,
+    binance::SPEC,
+    polygon::SPEC,
+    alpaca::SPEC,
+    fmp::SPEC,
+    alpha_vantage::SPEC,
+    finnhub::SPEC,
+    sim::SPEC,
+];

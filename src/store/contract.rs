@@ -153,12 +153,13 @@ pub struct RequestCount {
     /// Nominal: a day is one whatever clocks are put forward.
     pub window: Duration,
     pub window_start: Timestamp,
-    pub count: u64,
+    /// Below zero when requests are taken back that were not sent.
+    pub count: i64,
 }
 
 impl RequestCount {
     #[must_use]
-    pub fn of_day(source: String, day: Timestamp, count: u64) -> Self {
+    pub fn of_day(source: String, day: Timestamp, count: i64) -> Self {
         Self { source, window: Duration::from_secs(86_400), window_start: day, count }
     }
 }

@@ -8,7 +8,7 @@ use crate::request::Report;
 use crate::widget::{fixed, quantity};
 
 /// What the short figures stand under.
-pub(crate) const HEADING: &str = "reports";
+pub(crate) const HEADING: &str = "fundamentals";
 
 /// The names of FMP, Alpha Vantage and Massive.
 const MARKET_CAP: &[&str] = &["marketCap", "mktCap", "MarketCapitalization", "market_cap"];

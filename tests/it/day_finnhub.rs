@@ -344,7 +344,7 @@ async fn what_the_plan_has_not_is_told_without_the_key() {
     day.until(seconds(10), "the words of the source", |day| day.feed().error.filter(|error| error == told)).await;
     line.send(trade("AAPL", "15:00:55", "190.25"));
     day.until(seconds(5), "the socket's price", |day| day.row("AAPL").last).await;
-    assert_eq!(day.feed().state, FeedState::Live, "the socket is well");
+    day.state(seconds(3), FeedState::Live).await;
     check_no_key(&day);
     day.stop().await;
 }

@@ -611,7 +611,7 @@ async fn the_companies(store: &dyn Store, other: &dyn Store) {
 
 async fn requests_are_counted_by_all_at_once(store: &dyn Store, other: &dyn Store) {
     let day = at("2026-11-25T00:00:00Z");
-    let one = |source: &str, count: u64| RequestCount::of_day(source.to_owned(), day, count);
+    let one = |source: &str, count: i64| RequestCount::of_day(source.to_owned(), day, count);
     assert_eq!(store.count_requests(Vec::new()).await.unwrap(), Vec::<u64>::new());
     assert_eq!(store.request_counts(Timestamp::MIN).await.unwrap(), []);
     let several = vec![one("fmp", 3), one("fmp bytes", 1 << 33), one("fmp", 2)];

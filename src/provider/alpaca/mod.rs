@@ -20,7 +20,7 @@ pub use bars::{Part, bars, pages};
 pub use choice::{Channel, Choice, DataFeed};
 pub use condition::moves;
 pub use decode::decode;
-pub use fault::refusal;
+pub use fault::{disguised, explain, refusal};
 pub use hours::{days, status};
 pub use look::look;
 pub use rest::Alpaca;

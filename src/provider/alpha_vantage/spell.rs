@@ -24,7 +24,7 @@ pub fn spell(symbol: &Symbol) -> Option<String> {
         AssetClass::Equity | AssetClass::Etf => share(text),
         AssetClass::Index => {
             let name = text.strip_prefix(INDEX)?;
-            let theirs = INDICES.iter().find(|(ours, _)| *ours == name).map_or(name, |(_, theirs)| theirs);
+            let theirs = INDICES.iter().find(|(ours, _)| *ours == name).map_or(name, |&(_, theirs)| theirs);
             Some(format!("{INDEX}{theirs}"))
         }
         AssetClass::Option | AssetClass::Future | AssetClass::Fx | AssetClass::Crypto => None,
@@ -35,7 +35,7 @@ pub fn spell(symbol: &Symbol) -> Option<String> {
 #[must_use]
 pub fn unspell(spelling: &str) -> Option<Symbol> {
     if let Some(name) = index(spelling) {
-        let ours = INDICES.iter().find(|(_, theirs)| *theirs == name).map_or(name, |(ours, _)| ours);
+        let ours = INDICES.iter().find(|(_, theirs)| *theirs == name).map_or(name, |&(ours, _)| ours);
         return format!("{INDEX}{ours}").parse().ok();
     }
     // A class of shares stands after a hyphen; a point begins the suffix of a venue.

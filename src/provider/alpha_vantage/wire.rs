@@ -47,7 +47,7 @@ impl<'a> Cells<'a> {
     /// What stands in a cell, unless it stands for nothing.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-        (!is_nothing(value)).then(|| value.as_ref())
+        (!is_nothing(value)).then_some(&**value)
     }
 
     /// The same, made safe to show.
@@ -89,7 +89,7 @@ pub(crate) fn members<'a>(body: &'a [u8], what: &str) -> Result<Members<'a>, Pro
 /// The rows of the list of that name; none where an empty object says that there is nothing.
 pub(crate) fn rows<'a>(body: &'a [u8], list: &str, what: &str) -> Result<Vec<Cells<'a>>, ProviderError> {
     let members = members(body, what)?;
-    let Some((_, rows)) = members.iter().find(|(name, _)| name.as_str() == list) else {
+    let Some(rows) = members.iter().find(|(name, _)| name.as_str() == list).map(|(_, rows)| *rows) else {
         return if members.is_empty() { Ok(Vec::new()) } else { Err(malformed(format!("{what}: there is no {list}"), body)) };
     };
     elements(rows).ok_or_else(|| malformed(format!("{what}: {list} is no list"), body))
@@ -101,13 +101,11 @@ pub(crate) fn elements<'a>(list: &'a RawValue) -> Option<Vec<Cells<'a>>> {
     Some(elements.into_iter().map(|element| Cells::of_object(element).unwrap_or_default()).collect())
 }
 
-/// The lines of a text with a header; `column` is one that has to be in it. A line that cannot be read does not cost the others.
+/// The lines of a text with a header, which one of `columns` has to be in. A line that cannot be read does not cost the others.
 pub(crate) fn lines(body: &[u8], columns: &[&str], what: &str) -> Result<Vec<Cells<'static>>, ProviderError> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(body);
-    let header: Vec<String> = match reader.headers() {
-        Ok(header) => header.iter().map(|name| name.trim().to_owned()).collect(),
-        Err(_) => Vec::new(),
-    };
+    let read = |header: &csv::StringRecord| header.iter().map(|name| name.trim().to_owned()).collect::<Vec<_>>();
+    let header = reader.headers().map(read).unwrap_or_default();
     if !header.iter().any(|name| columns.iter().any(|column| name.eq_ignore_ascii_case(column))) {
         return Err(malformed(format!("{what}: the text has not the columns that it should have"), body));
     }

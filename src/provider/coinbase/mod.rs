@@ -7,7 +7,7 @@ mod rest;
 mod spec;
 mod stream;
 
-pub use body::{candles, clock, look};
+pub use body::{candles, clock, explain, look};
 pub use decode::{Figure, Message, Text, decode};
 pub use directory::products;
 pub use rest::{Coinbase, pages};

@@ -209,6 +209,9 @@ fn old(message: &Message<'_>, ts_recv: Timestamp) -> Result<MarketEvent, DecodeE
     Ok(MarketEvent { symbol: symbol.into(), ts_event, ts_recv, kind })
 }
 
+/// No price has more places.
+const MOST_PLACES: usize = 20;
+
 /// The price that the change is counted from, in as many places as the figures have that it is made of.
 fn reference(message: &Message<'_>, price: f64) -> Option<f64> {
     if let Some(close) = positive(message.previous_close) {
@@ -220,6 +223,7 @@ fn reference(message: &Message<'_>, price: f64) -> Option<f64> {
         (None, Some(percent)) => (price / (1.0 + percent / 100.0), places),
         (None, None) => return None,
     };
+    let places = places.min(MOST_PLACES);
     format!("{before:.places$}").parse().ok().filter(|before: &f64| before.is_finite() && *before > 0.0)
 }
 

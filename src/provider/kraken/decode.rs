@@ -205,10 +205,13 @@ fn ticker(row: &Row<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeEr
     Ok(last.map(EventKind::Last).into_iter().chain(quote.map(EventKind::Quote)).map(event).collect())
 }
 
+/// No price has more places.
+const MOST_PLACES: usize = 20;
+
 /// The price of 24 hours ago, with as many places as it was written with.
 fn before(last: Figure<'_>, change: Figure<'_>) -> Option<f64> {
     let price = last.value()? - change.value()?;
-    let exact = last.places().zip(change.places()).map(|(a, b)| a.max(b));
+    let exact = last.places().zip(change.places()).map(|(a, b)| a.max(b).min(MOST_PLACES));
     let price = exact.map_or(Some(price), |places| format!("{price:.places$}").parse().ok());
     price.filter(|price| *price > 0.0)
 }

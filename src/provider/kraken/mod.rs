@@ -7,7 +7,7 @@ mod rest;
 mod spec;
 mod stream;
 
-pub use body::{candles, look, refusal, status};
+pub use body::{candles, explain, look, refusal, status};
 pub use decode::{Figure, Message, Row, Text, decode};
 pub use directory::asset_pairs;
 pub use rest::{Kraken, pages};

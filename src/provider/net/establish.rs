@@ -93,9 +93,13 @@ impl Connection {
                 }
             }
         };
-        // Some sources answer no subscription, and have nothing to say now.
-        if let Ok(ended) = clock.timeout(wait, answered).await {
-            ended?;
+        match clock.timeout(wait, answered).await {
+            Ok(ended) => ended?,
+            Err(_) if connection.means.protocol.promise().acknowledged_within.is_some() => {
+                return Err(late("the subscription was not confirmed"));
+            }
+            // This source answers no subscription, and has nothing to say now.
+            Err(_) => {}
         }
         Ok((connection, early))
     }
@@ -182,21 +186,16 @@ impl Connection {
     fn hung_up(&self, code: Option<u16>, message: &str) -> ProviderError {
         let open_for = self.means.clock.now().since(self.opened);
         let meant = self.means.protocol.hung_up(open_for, code);
-        meant.unwrap_or_else(|| ProviderError::Retryable { message: self.means.redact.hide(message).into_owned(), after: None })
+        meant.unwrap_or_else(|| ProviderError::Retryable { message: self.means.redact.told(message), after: None })
     }
 
     /// A source may repeat a key in its words.
     fn without_keys(&self, item: StreamItem) -> StreamItem {
-        let hide = |text: String| self.means.redact.hide(&text).into_owned();
+        let redact = &self.means.redact;
         match item {
-            StreamItem::Refused(words) => StreamItem::Refused(hide(words)),
-            StreamItem::Leaving(words) => StreamItem::Leaving(hide(words)),
-            StreamItem::Ended(ProviderError::Unauthorized { message }) => {
-                StreamItem::Ended(ProviderError::Unauthorized { message: hide(message) })
-            }
-            StreamItem::Ended(ProviderError::Retryable { message, after }) => {
-                StreamItem::Ended(ProviderError::Retryable { message: hide(message), after })
-            }
+            StreamItem::Refused(words) => StreamItem::Refused(redact.told(&words)),
+            StreamItem::Leaving(words) => StreamItem::Leaving(redact.told(&words)),
+            StreamItem::Ended(error) => StreamItem::Ended(redact.error(error)),
             item => item,
         }
     }

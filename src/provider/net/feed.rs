@@ -1,5 +1,6 @@
 //! One live feed: connect, subscribe, listen, notice silence, come back.
 
+use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,6 +101,8 @@ impl Feed {
             self.view.symbols = self.subscriptions.borrow_and_update().len();
             if self.view.symbols == 0 {
                 self.enter(FeedState::Idle).await;
+                // What nobody asked for is no hole.
+                deaf_since = Timestamp::MIN;
                 tokio::select! {
                     changed = self.subscriptions.changed() => if changed.is_err() { return },
                     () = self.token.cancelled() => return,
@@ -197,7 +200,10 @@ impl Feed {
     }
 
     fn wanted(&mut self) -> Vec<String> {
-        self.subscriptions.borrow_and_update().iter().map(|s| s.spelling.clone()).collect()
+        // Two instruments may share a spelling: a pair, and the same pair pinned to this source.
+        let mut seen = HashSet::new();
+        let subscriptions = self.subscriptions.borrow_and_update();
+        subscriptions.iter().filter(|s| seen.insert(s.spelling.clone())).map(|s| s.spelling.clone()).collect()
     }
 
     /// The connection that replaces ours is there, or could not be had: then ours is held as long as it holds.

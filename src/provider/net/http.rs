@@ -26,8 +26,8 @@ const WHOLE: Duration = Duration::from_secs(60);
 /// No honest answer is larger.
 const MAX_BODY: usize = 64 << 20;
 const TRIES: usize = 4;
-/// How much of a wrong answer is kept.
-const PAYLOAD: usize = 2_000;
+/// How much of a wrong answer is kept, before the keys are taken out of it.
+const PAYLOAD: usize = 8_000;
 
 /// The HTTP side of one provider.
 #[derive(Clone, Debug)]
@@ -171,7 +171,6 @@ impl Http {
         let response = sent.map_err(|e| unreachable_source(call, &e))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.clock.timeout(WHOLE, self.read_body(response, call)).await.map_err(|_| slow_source(call))??;
-        self.limiter.received(body.len());
         self.recorder.body(call, &body, status.as_u16(), self.clock.now());
         if let Some(until) = (self.headers)(&headers, self.clock.now()) {
             self.limiter.rest(until);
@@ -199,31 +198,22 @@ impl Http {
             if let Some(wait) = wait {
                 self.limiter.rest(now + wait);
             }
-            self.without_keys(error)
+            self.redact.error(error)
         })
     }
 
-    fn without_keys(&self, error: ProviderError) -> ProviderError {
-        let hide = |text: String| self.redact.hide(&text).into_owned();
-        match error {
-            ProviderError::Retryable { message, after } => ProviderError::Retryable { message: hide(message), after },
-            ProviderError::UsedUp { message, until } => ProviderError::UsedUp { message: hide(message), until },
-            ProviderError::Unauthorized { message } => ProviderError::Unauthorized { message: hide(message) },
-            ProviderError::NotEntitled { message } => ProviderError::NotEntitled { message: hide(message) },
-            ProviderError::NotFound { message } => ProviderError::NotFound { message: hide(message) },
-            ProviderError::Malformed { message, payload } => ProviderError::Malformed { message: hide(message), payload: hide(payload) },
-            ProviderError::Fatal { message } => ProviderError::Fatal { message: hide(message) },
-            error @ ProviderError::RateLimited { .. } => error,
-        }
-    }
-
     async fn read_body(&self, mut response: Response, call: &Call) -> Result<Vec<u8>, ProviderError> {
+        let large = || ProviderError::Fatal { message: format!("{}: the answer is larger than {} MB", call.what, MAX_BODY >> 20) };
+        if response.content_length().is_some_and(|announced| announced > MAX_BODY as u64) {
+            return Err(large());
+        }
         let mut body = Vec::new();
         loop {
             let chunk = self.clock.timeout(READ, response.chunk()).await.map_err(|_| slow_source(call))?;
             let Some(chunk) = chunk.map_err(|e| unreachable_source(call, &e))? else { return Ok(body) };
+            self.limiter.received(chunk.len());
             if body.len() + chunk.len() > MAX_BODY {
-                return Err(ProviderError::Fatal { message: format!("{}: the answer is larger than {} MB", call.what, MAX_BODY >> 20) });
+                return Err(large());
             }
             body.extend_from_slice(&chunk);
         }

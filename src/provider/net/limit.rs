@@ -79,6 +79,7 @@ impl Limiter {
     async fn many(&self, host: &String, weight: NonZeroU32) -> Result<(), ProviderError> {
         for _ in 0..weight.get() {
             while let Err(early) = self.shared.hosts.check_key(host) {
+                self.rested().await?;
                 let now = governor::clock::Clock::now(&self.clock);
                 self.clock.sleep(early.wait_time_from(now).max(Duration::from_millis(1))).await;
             }
@@ -116,6 +117,12 @@ impl Limiter {
         self.tally(|tally| tally.take_unsaved(source))
     }
 
+    /// Counts that no store took are unsaved again.
+    pub fn give_back(&self, counts: &[RequestCount]) {
+        let source = self.shared.source;
+        self.tally(|tally| tally.give_back(source, counts));
+    }
+
     /// What is used up, for people.
     #[must_use]
     pub fn usage(&self) -> Usage {
@@ -141,15 +148,17 @@ impl Limiter {
     }
 
     async fn rested(&self) -> Result<(), ProviderError> {
-        let now = self.clock.now();
-        let wait = self.tally(|tally| tally.rest_until).since(now);
-        if wait > PATIENCE {
-            return Err(ProviderError::RateLimited { after: Some(wait) });
-        }
-        if !wait.is_zero() {
+        loop {
+            let wait = self.tally(|tally| tally.rest_until).since(self.clock.now());
+            if wait > PATIENCE {
+                return Err(ProviderError::RateLimited { after: Some(wait) });
+            }
+            if wait.is_zero() {
+                return Ok(());
+            }
+            // It may have become longer when this one is over.
             self.clock.sleep(wait).await;
         }
-        Ok(())
     }
 
     /// Counts a request against the caps.
@@ -170,23 +179,43 @@ impl Limiter {
             return Ok(());
         };
         let told = self.told_ledger(weight, now).await;
-        self.tally(|tally| {
+        let spent = self.tally(|tally| {
             match told {
-                Some(total) => tally.spent = total,
+                // What could not be told to the store before counts too.
+                Some(total) => tally.spent = total + tally.unsaved_requests(),
                 None => tally.spend(weight),
             }
             if tally.spent <= cap {
                 return Ok(());
             }
+            // Refused is not sent.
+            tally.spent = tally.spent.saturating_sub(weight);
             Err(used_up(format!("the {cap} requests that {source} allows in a day are used up")))
-        })
+        });
+        if spent.is_err() {
+            self.take_back(weight, told.is_some()).await;
+        }
+        spent
+    }
+
+    /// A request that was refused is taken out of the count again.
+    async fn take_back(&self, weight: u64, told: bool) {
+        if !told {
+            self.tally(|tally| tally.take_back(weight));
+            return;
+        }
+        let Some(ledger) = self.shared.ledger.get() else { return };
+        let day = self.tally(|tally| tally.day);
+        let back = RequestCount::of_day(self.shared.source.to_owned(), day, -weight.cast_signed());
+        // One that is counted too much is one less that may be sent: no harm is done.
+        let _ = self.clock.timeout(LEDGER, ledger.count_requests(vec![back])).await;
     }
 
     /// The day's total with this request in it, where the store counts.
     async fn told_ledger(&self, weight: u64, now: Timestamp) -> Option<u64> {
         let ledger = self.shared.ledger.get()?;
         let day = self.tally(|tally| tally.day);
-        let count = RequestCount::of_day(self.shared.source.to_owned(), day, weight);
+        let count = RequestCount::of_day(self.shared.source.to_owned(), day, weight.cast_signed());
         let counted = self.clock.timeout(LEDGER, ledger.count_requests(vec![count])).await;
         if let Ok(Ok(totals)) = counted {
             return totals.first().copied();

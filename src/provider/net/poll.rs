@@ -31,6 +31,8 @@ const STEP: Duration = Duration::from_secs(1);
 const SLOWEST: u32 = 32;
 /// How many percent of what a source allows are spent on looks: the rest is for what people ask for.
 const SHARE: u8 = 50;
+/// What is told when the limits leave nothing for looks.
+const SPENT: &str = "what looks may spend of the day's requests is spent";
 /// How long a source is left alone whose cap is used up, or that says no to everything.
 const REFUSED: Duration = Duration::from_secs(900);
 
@@ -97,11 +99,15 @@ impl Poll {
         // The source wants to be left alone until then.
         let mut rest_until = Timestamp::MIN;
         let mut slower = 1;
+        // What somebody asked for may spend what is kept back.
+        let mut asked = false;
         loop {
             let wanted = self.subscriptions.borrow_and_update().clone();
             looked.retain(|spelling, _| wanted.iter().any(|s| s.spelling == *spelling));
             let now = self.clock.now();
-            let wait = match self.due(&wanted, &looked, rest_until, slower) {
+            asked &= wanted.iter().any(|s| !looked.contains_key(&s.spelling));
+            let share = if asked { 100 } else { SHARE };
+            let wait = match self.due(&wanted, &looked, rest_until, slower, share) {
                 Some((due, spellings)) if due <= now => {
                     let rest = self.look(&spellings).await;
                     let at = self.clock.now();
@@ -113,10 +119,10 @@ impl Poll {
                     }
                     STEP
                 }
-                Some((due, _)) => due.since(now).clamp(STEP, self.polling.every),
+                Some((due, _)) => due.since(now).min(self.polling.every).max(STEP),
                 None if wanted.is_empty() => self.polling.every,
                 None => {
-                    self.tell(Some("what looks may spend of the day's requests is spent".to_owned()), Some(next_day(now)));
+                    self.tell(Some(SPENT.to_owned()), Some(next_day(now)));
                     self.polling.every
                 }
             };
@@ -126,7 +132,10 @@ impl Poll {
                 changed = self.socket_is_well.changed() => if changed.is_err() { return },
                 changed = self.seen.changed() => if changed.is_err() { return },
                 changed = self.refresh.changed() => match changed {
-                    Ok(()) => looked.clear(),
+                    Ok(()) => {
+                        looked.clear();
+                        asked = true;
+                    }
                     Err(_) => return,
                 },
                 () = self.token.cancelled() => return,
@@ -141,12 +150,13 @@ impl Poll {
         looked: &HashMap<String, Looked>,
         rest_until: Timestamp,
         slower: u32,
+        share: u8,
     ) -> Option<(Timestamp, Vec<String>)> {
         let now = self.clock.now();
-        let floor = self.floor(wanted.len(), slower)?;
+        let floor = self.floor(wanted.len(), slower, share)?;
         let newest = looked.values().map(|looked| looked.at).max().unwrap_or(Timestamp::MIN);
         // Where a day's cap is what binds, looks are spread over the day: not all of them in its first minutes.
-        let each = self.provider.net().http.limiter().pace(SHARE).filter(|each| *each > self.polling.every);
+        let each = self.provider.net().http.limiter().pace(share).filter(|each| share < 100 && *each > self.polling.every);
         let mut due: Vec<_> = wanted
             .iter()
             .map(|s| (looked.get(&s.spelling).map_or(Timestamp::MIN, |looked| looked.due(self.pace(s, now).max(floor))), &s.spelling))
@@ -158,9 +168,9 @@ impl Poll {
     }
 
     /// The shortest time between two looks at the same symbol that the limits let us keep up for all.
-    fn floor(&self, symbols: usize, slower: u32) -> Option<Duration> {
+    fn floor(&self, symbols: usize, slower: u32, share: u8) -> Option<Duration> {
         let looks = u32::try_from(symbols.div_ceil(self.polling.at_once.max(1))).unwrap_or(u32::MAX);
-        let each = self.provider.net().http.limiter().pace(SHARE)?;
+        let each = self.provider.net().http.limiter().pace(share)?;
         Some(each.saturating_mul(looks).max(self.polling.every) * slower)
     }
 
@@ -218,11 +228,13 @@ impl Poll {
     /// One log line for a trouble, not one for each symbol that meets it.
     fn tell(&self, trouble: Option<String>, next: Option<Timestamp>) {
         let now = self.clock.now();
+        let spent = trouble.as_deref() == Some(SPENT);
         self.report.send_if_modified(|report| {
             if trouble.is_none() {
                 report.answered = Some(now);
                 report.answers += 1;
-            } else {
+            } else if !spent || report.trouble != trouble {
+                // That the day's share is spent is one trouble, however long it lasts.
                 report.errors += 1;
             }
             report.next = next;

@@ -11,7 +11,7 @@ use crate::store::RequestCount;
 /// The window that is counted by.
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 /// Days that a cap of a month looks back over, today among them.
-const MONTH: u32 = 30;
+const MONTH: i64 = 30;
 /// Beside a source's requests stand its bytes.
 const BYTES: &str = " bytes";
 
@@ -46,7 +46,7 @@ impl Tally {
         if day != self.day {
             self.day = day;
             self.spent = 0;
-            self.bytes = self.bytes.split_off(&(day - DAY * (MONTH - 1)));
+            self.bytes = self.bytes.split_off(&first_of_month(now));
         }
     }
 
@@ -68,12 +68,12 @@ impl Tally {
     pub(crate) fn load(&mut self, source: &str, counts: &[RequestCount], now: Timestamp) {
         self.roll(now);
         let of_bytes = format!("{source}{BYTES}");
-        let first = self.day - DAY * (MONTH - 1);
+        let first = first_of_month(now);
         for count in counts.iter().filter(|count| count.window == DAY && count.window_start >= first) {
             if count.source == source && count.window_start == self.day {
-                self.spent += count.count;
+                self.spent += unsigned(count.count);
             } else if count.source == of_bytes {
-                *self.bytes.entry(count.window_start).or_default() += count.count;
+                *self.bytes.entry(count.window_start).or_default() += unsigned(count.count);
             }
         }
     }
@@ -81,9 +81,30 @@ impl Tally {
     pub(crate) fn take_unsaved(&mut self, source: &str) -> Vec<RequestCount> {
         let row = |((day, kind), count): ((Timestamp, Kind), u64)| {
             let source = if kind == Kind::Bytes { format!("{source}{BYTES}") } else { source.to_owned() };
-            RequestCount::of_day(source, day, count)
+            RequestCount::of_day(source, day, count.cast_signed())
         };
         std::mem::take(&mut self.unsaved).into_iter().map(row).collect()
+    }
+
+    /// Requests of the day that no store knows of.
+    pub(crate) fn unsaved_requests(&self) -> u64 {
+        self.unsaved.get(&(self.day, Kind::Requests)).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn take_back(&mut self, requests: u64) {
+        if let Some(unsaved) = self.unsaved.get_mut(&(self.day, Kind::Requests)) {
+            *unsaved = unsaved.saturating_sub(requests);
+        }
+    }
+
+    pub(crate) fn give_back(&mut self, source: &str, counts: &[RequestCount]) {
+        let of_bytes = format!("{source}{BYTES}");
+        for count in counts {
+            let kind = if count.source == source { Kind::Requests } else { Kind::Bytes };
+            if count.source == source || count.source == of_bytes {
+                *self.unsaved.entry((count.window_start, kind)).or_default() += unsigned(count.count);
+            }
+        }
     }
 
     pub(crate) fn usage(&mut self, limits: &Limits, now: Timestamp) -> Usage {
@@ -106,6 +127,16 @@ impl Tally {
         let left = cap.saturating_sub(reserve).checked_sub(self.spent).filter(|left| *left > 0)?;
         Some(next_day(now).since(now) / u32::try_from(left).unwrap_or(u32::MAX))
     }
+}
+
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}
+
+/// The first of the days that count for a month, by their dates: days are not all as long.
+fn first_of_month(now: Timestamp) -> Timestamp {
+    let (date, _) = now.in_zone(Zone::NEW_YORK);
+    date.plus_days(1 - MONTH).at(TimeOfDay::MIDNIGHT, Zone::NEW_YORK)
 }
 
 /// The midnight in New York before an instant.

@@ -20,7 +20,7 @@ pub use company::{dividends, overview, splits};
 pub use condition::moves;
 pub use decode::decode;
 pub use directory::listed;
-pub use hours::{days, status};
+pub use hours::{days, state, status};
 pub use look::{snapshots, unified};
 pub use rest::{Polygon, same_house};
 pub use spec::SPEC;

@@ -6,7 +6,8 @@ use crate::provider::sim::wire::{Row, Said, TradeSaid};
 
 /// One frame.
 pub fn decode(frame: &[u8], ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
-    let said: Said<'_> = serde_json::from_slice(frame).map_err(|e| DecodeError::new(format!("not what the exchange says ({e})")))?;
+    let said: Said<'_> =
+        serde_json::from_slice(frame).map_err(|e| DecodeError::new(format!("not what the exchange says ({})", clean(&e.to_string()))))?;
     let event = |symbol: &str, time_us: i64, kind: EventKind| {
         vec![StreamItem::Event(MarketEvent { symbol: symbol.into(), ts_event: Timestamp::from_micros(time_us), ts_recv, kind })]
     };
@@ -45,7 +46,8 @@ pub fn decode(frame: &[u8], ts_recv: Timestamp) -> Result<Vec<StreamItem>, Decod
 
 /// The answer to a question for history; `None` for a frame that is something else.
 pub fn decode_history(frame: &[u8], interval: Interval) -> Result<Option<Vec<SourceBar>>, DecodeError> {
-    let said: Said<'_> = serde_json::from_slice(frame).map_err(|e| DecodeError::new(format!("not what the exchange says ({e})")))?;
+    let said: Said<'_> =
+        serde_json::from_slice(frame).map_err(|e| DecodeError::new(format!("not what the exchange says ({})", clean(&e.to_string()))))?;
     match said {
         Said::History { bars } => Ok(Some(bars.into_iter().map(|row| source_bar(interval, row)).collect())),
         Said::Error { message } => Err(DecodeError::new(clean(&message).into_owned())),

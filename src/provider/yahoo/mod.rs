@@ -19,7 +19,7 @@ mod turn;
 
 pub use action::actions;
 pub use bars::bars;
-pub use chart::{Series, chart};
+pub use chart::{Series, chart, explain};
 pub use decode::{PricingData, decode};
 pub use look::look;
 pub use pass::{cookies, crumb};

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use crate::market::Timestamp;
 use crate::store::contract::RequestCount;
 use crate::store::postgres::failure::Failure;
-use crate::store::postgres::types::{Time, whole};
+use crate::store::postgres::types::Time;
 
 /// Adds up; the answers are the totals. It does not wait for batches: each row is its own lock.
 pub(crate) async fn count_requests(client: &mut Client, counts: &[RequestCount]) -> Result<Vec<u64>, Failure> {
@@ -28,7 +28,7 @@ pub(crate) async fn count_requests(client: &mut Client, counts: &[RequestCount])
     let mut totals = vec![0; counts.len()];
     for place in order {
         let one = &counts[place];
-        let (window, start, count) = (seconds(one.window), Time(one.window_start), whole(one.count));
+        let (window, start, count) = (seconds(one.window), Time(one.window_start), one.count);
         let row = transaction.query_one(&add, &[&one.source, &window, &start, &count]).await?;
         totals[place] = unsigned(row.try_get(0)?);
     }
@@ -48,7 +48,7 @@ pub(crate) async fn request_counts(client: &Client, since: Timestamp) -> Result<
             source: row.try_get(0)?,
             window: Duration::from_secs(unsigned(i64::from(row.try_get::<_, i32>(1)?))),
             window_start: row.try_get::<_, Time>(2)?.0,
-            count: unsigned(row.try_get(3)?),
+            count: row.try_get(3)?,
         })
     };
     client.query(&statement, &[&Time(since)]).await?.iter().map(read).collect()

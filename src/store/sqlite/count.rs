@@ -16,7 +16,7 @@ pub(crate) fn count_requests(connection: &mut Connection, counts: &[RequestCount
              ON CONFLICT (source, window_s, window_start) DO UPDATE SET count = c.count + excluded.count RETURNING count",
         )?;
         let mut total = |one: &RequestCount| {
-            let (window, start, count) = (whole(one.window.as_secs()), one.window_start.as_micros(), whole(one.count));
+            let (window, start, count) = (whole(one.window.as_secs()), one.window_start.as_micros(), one.count);
             add.query_row(params![one.source, window, start, count], |row| row.get(0)).map(unsigned)
         };
         counts.iter().map(&mut total).collect::<rusqlite::Result<Vec<u64>>>()?
@@ -34,7 +34,7 @@ pub(crate) fn request_counts(connection: &Connection, since: Timestamp) -> rusql
             source: row.get(0)?,
             window: Duration::from_secs(unsigned(row.get(1)?)),
             window_start: Timestamp::from_micros(row.get(2)?),
-            count: unsigned(row.get(3)?),
+            count: row.get(3)?,
         })
     })?;
     rows.collect()

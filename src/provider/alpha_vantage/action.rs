@@ -1,0 +1,42 @@
+//! Rows of `SPLITS` and `DIVIDENDS`.
+
+use crate::market::{ActionKind, CorporateAction, Date};
+use crate::provider::alpha_vantage::wire::{Cells, rows};
+use crate::provider::contract::ProviderError;
+
+/// Splits since a date, oldest first: "API Documentation", <https://www.alphavantage.co/documentation/>.
+pub fn splits(body: &[u8], since: Date) -> Result<Vec<CorporateAction>, ProviderError> {
+    actions(body, "alpha-vantage splits", "effective_date", since, |row| {
+        let (numerator, denominator) = ratio(row.text("split_factor")?)?;
+        Some(ActionKind::Split { numerator, denominator })
+    })
+}
+
+/// Dividends since a date, oldest first; in which currency is not said.
+pub fn dividends(body: &[u8], since: Date) -> Result<Vec<CorporateAction>, ProviderError> {
+    actions(body, "alpha-vantage dividends", "ex_dividend_date", since, |row| {
+        Some(ActionKind::Dividend { amount: row.positive("amount")?, currency: None })
+    })
+}
+
+fn actions(
+    body: &[u8],
+    what: &str,
+    day: &str,
+    since: Date,
+    kind: impl Fn(&Cells<'_>) -> Option<ActionKind>,
+) -> Result<Vec<CorporateAction>, ProviderError> {
+    let rows = rows(body, "data", what)?;
+    let read = |row: &Cells<'_>| Some(CorporateAction { ex_date: row.text(day)?.parse().ok()?, kind: kind(row)? });
+    let mut actions: Vec<_> = rows.iter().filter_map(read).filter(|action| action.ex_date >= since).collect();
+    actions.sort_by_key(|action| action.ex_date);
+    actions.dedup();
+    Ok(actions)
+}
+
+/// `4.0000`: how many new shares one old one becomes; or both numbers, with a colon between.
+fn ratio(text: &str) -> Option<(f64, f64)> {
+    let (new, old) = text.split_once(':').unwrap_or((text, "1"));
+    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
+    Some((number(new)?, number(old)?))
+}
