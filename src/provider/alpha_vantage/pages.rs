@@ -29,7 +29,6 @@ impl Reach {
         let (today, _) = now.in_zone(Zone::NEW_YORK);
         match self.late {
             Some(late) => now - late,
-            None if settles(today) <= now => now,
             None => today.at(TimeOfDay::MIDNIGHT, Zone::NEW_YORK),
         }
     }
@@ -105,12 +104,12 @@ mod tests {
     #[test]
     fn a_week_is_over_on_its_last_weekday() {
         let monday: Date = "2026-11-16".parse().expect("a date");
-        assert!(!is_settled(Interval::OneWeek, monday, at("2026-11-21T01:14:59Z")));
-        assert!(is_settled(Interval::OneWeek, monday, at("2026-11-21T01:15:00Z")));
+        assert!(!is_settled(Interval::OneWeek, monday, at("2026-11-21T04:59:59Z")));
+        assert!(is_settled(Interval::OneWeek, monday, at("2026-11-21T05:00:00Z")));
         // October ends on a Saturday.
         let october: Date = "2026-10-01".parse().expect("a date");
-        assert!(!is_settled(Interval::OneMonth, october, at("2026-10-31T00:14:59Z")));
-        assert!(is_settled(Interval::OneMonth, october, at("2026-10-31T00:15:00Z")));
+        assert!(!is_settled(Interval::OneMonth, october, at("2026-10-31T03:59:59Z")));
+        assert!(is_settled(Interval::OneMonth, october, at("2026-10-31T04:00:00Z")));
     }
 
     #[test]
@@ -118,7 +117,7 @@ mod tests {
         let now = at("2026-11-20T15:00:00Z");
         let newest = |late: Option<u64>, now: Timestamp| Reach { late: late.map(Duration::from_secs), full: false }.newest(now);
         assert_eq!(newest(None, now), at("2026-11-20T05:00:00Z"));
-        assert_eq!(newest(None, at("2026-11-21T01:15:00Z")), at("2026-11-21T01:15:00Z"));
+        assert_eq!(newest(None, at("2026-11-21T04:59:59Z")), at("2026-11-20T05:00:00Z"));
         assert_eq!(newest(Some(900), now), at("2026-11-20T14:45:00Z"));
         assert_eq!(month(at("2026-11-01T03:59:59Z")), "2026-10");
     }
