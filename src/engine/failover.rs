@@ -74,6 +74,10 @@ impl Health {
             None if turn == Turn::Failing => self.turned = Some((turn, now)),
             // An outage that nobody took over in is no recovery that has to prove itself.
             Some((Turn::Failing, since)) if turn == Turn::Well && now.since(since) < patience => self.turned = None,
+            // A recovery that did not last is none: whoever took over stays.
+            Some((Turn::Well, since)) if turn == Turn::Failing && now.since(since) < patience => {
+                self.turned = Some((turn, since - patience));
+            }
             Some((old, _)) if old != turn => self.turned = Some((turn, now)),
             None | Some(_) => {}
         }
@@ -152,5 +156,50 @@ impl Failover {
         }
         let shown = standing.first().copied().or_else(|| heard.first().map(|candidate| candidate.number));
         Choice { heard, shown }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// States as they are entered, at seconds; and whether the feed stands then.
+    fn check(story: &[(i64, FeedState, bool)]) {
+        let mut health = Health::default();
+        for (second, state, stands) in story {
+            let now = Timestamp::from_seconds(1_795_176_000 + second);
+            health.note(*state, PATIENCE, now);
+            assert_eq!(health.stands(PATIENCE, now), *stands, "{state} at {second} s");
+        }
+    }
+
+    #[test]
+    fn a_source_that_fails_for_long_loses_its_place_and_earns_it_back() {
+        use FeedState::{Connecting, Dead, Live};
+        check(&[
+            (0, Connecting, true),
+            (2, Live, true),
+            (100, Dead, true),
+            (129, Dead, true),
+            (130, Dead, false),
+            (200, Live, false),
+            (229, Live, false),
+            (230, Live, true),
+        ]);
+    }
+
+    #[test]
+    fn a_line_that_flaps_keeps_its_place_and_one_that_recovers_for_a_moment_does_not_get_it_back() {
+        use FeedState::{Dead, Live};
+        check(&[(0, Live, true), (10, Dead, true), (35, Live, true), (36, Dead, true), (50, Live, true)]);
+        check(&[(0, Live, true), (10, Dead, true), (60, Live, false), (65, Dead, false), (120, Live, false), (150, Live, true)]);
+    }
+
+    #[test]
+    fn what_no_retry_can_change_is_not_waited_for() {
+        check(&[(0, FeedState::Connecting, true), (1, FeedState::Off, false)]);
+        check(&[(0, FeedState::Idle, true), (500, FeedState::Connecting, true)]);
     }
 }
