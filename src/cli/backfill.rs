@@ -33,7 +33,7 @@ pub(crate) struct BackfillArgs {
     days: Option<u32>,
     #[command(flatten)]
     range: RangeArgs,
-    /// 1m, 5m, 15m, 30m, 1h, 1d or 1w.
+    /// 1m, 5m, 15m, 30m, 1h, 1d, 1w or 1mo.
     #[arg(long, default_value = "1m", value_parser = interval)]
     interval: Interval,
     /// Ask this source instead of the best for each symbol.

@@ -11,8 +11,8 @@ use crate::cli::output::{FormatArg, Rows};
 use crate::cli::select::{RangeArgs, instruments, interval, load, symbol};
 use crate::cli::session::{Globals, Session, block_on};
 use crate::export::{BARS, Describe, bar_row};
-use crate::market::{Bar, BarFlags, Instrument, Interval, Symbol, Timestamp};
-use crate::pipeline::resample;
+use crate::market::{Bar, BarFlags, CorporateAction, Instrument, Interval, Symbol, Timestamp};
+use crate::pipeline::{Ranks, adjusted, resample};
 use crate::quality::{Coverage, CoverageState};
 use crate::store::{BarQuery, Creation, Store};
 
@@ -23,7 +23,7 @@ pub(crate) struct BarsArgs {
     /// Whose bars.
     #[arg(required = true, value_parser = symbol)]
     symbols: Vec<Symbol>,
-    /// 1m, 5m, 15m, 30m, 1h, 1d or 1w.
+    /// 1m, 5m, 15m, 30m, 1h, 1d, 1w or 1mo.
     #[arg(long, default_value = "1d", value_parser = interval)]
     interval: Interval,
     #[command(flatten)]
@@ -31,6 +31,9 @@ pub(crate) struct BarsArgs {
     /// Leave out bars of a lower quality; 0.85 and above is validated.
     #[arg(long, default_value_t = 0.0)]
     min_quality: f64,
+    /// Divide prices by the splits that came later, as the store knows them; as traded otherwise.
+    #[arg(long)]
+    adjusted: bool,
     #[command(flatten)]
     format: FormatArg,
 }
@@ -45,9 +48,11 @@ pub(crate) fn run(globals: &Globals, args: &BarsArgs) -> Result<Done> {
         let store = session.open_store(Creation::Never).await?;
         let (found, missing) = instruments(&*store, &args.symbols).await?;
         let names = Describe::new(found.clone());
+        let ranks = Ranks::new(session.config.section("sources").list("rank"));
         let mut rows = Rows::begin(BARS, args.format.format)?;
         for instrument in &found {
-            for bar in of_instrument(&*store, instrument, args, &calendars).await? {
+            let splits = if args.adjusted { splits(&*store, instrument, &ranks).await? } else { Vec::new() };
+            for bar in of_instrument(&*store, instrument, args, (&calendars, &splits)).await? {
                 rows.row(&bar_row(&bar, &names))?;
             }
         }
@@ -59,21 +64,36 @@ pub(crate) fn run(globals: &Globals, args: &BarsArgs) -> Result<Done> {
     })
 }
 
-async fn of_instrument(store: &dyn Store, instrument: &Instrument, args: &BarsArgs, calendars: &Calendars) -> Result<Vec<Bar>> {
+/// Splits and dividends as the most believed source tells them: those of two sources would count twice.
+async fn splits(store: &dyn Store, instrument: &Instrument, ranks: &Ranks) -> Result<Vec<CorporateAction>> {
+    let rows = store.actions(instrument.id).await?;
+    let Some(best) = rows.iter().map(|row| row.source.clone()).min_by_key(|source| ranks.of(source)) else {
+        eprintln!("openbell: no splits of {} are stored: its bars are as traded; a backfill of days brings them", instrument.symbol);
+        return Ok(Vec::new());
+    };
+    Ok(rows.into_iter().filter(|row| row.source == best).map(|row| row.action).collect())
+}
+
+async fn of_instrument(
+    store: &dyn Store,
+    instrument: &Instrument,
+    args: &BarsArgs,
+    (calendars, splits): (&Calendars, &[CorporateAction]),
+) -> Result<Vec<Bar>> {
     let (from, to) = args.range.resolve(args.interval, Some(&instrument.symbol), calendars)?;
     let (from, to) = (from.unwrap_or(Timestamp::MIN), to.unwrap_or(Timestamp::MAX));
     let query = |interval| BarQuery { from, to, min_quality: args.min_quality, ..BarQuery::all(instrument.id, interval) };
     let stored = load(store, query(args.interval)).await?;
-    if !stored.is_empty() {
-        return Ok(stored);
-    }
     let Some(calendar) = calendars.get(&instrument.venue) else { return Ok(stored) };
+    if !stored.is_empty() {
+        return Ok(adjusted(stored, splits, calendar.zone()));
+    }
     // The longest of the shorter ones is the least work.
     for shorter in Interval::ALL.into_iter().rev().filter(|shorter| args.interval.is_built_of(*shorter)) {
         // A month more on both sides: a longer bar begins before its range, and days are labels.
         let bars = load(store, BarQuery { from: from - MONTH, to: to + MONTH, ..query(shorter) }).await?;
         if !bars.is_empty() {
-            let mut built = resample(calendar, &bars, args.interval);
+            let mut built = resample(calendar, &adjusted(bars, splits, calendar.zone()), args.interval);
             mark_holes(&mut built, &store.coverage(query(shorter)).await?);
             return Ok(built.into_iter().filter(|bar| from <= bar.open_time && bar.open_time < to).collect());
         }

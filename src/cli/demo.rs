@@ -85,6 +85,7 @@ pub(crate) async fn start(
         log,
         symbols: SYMBOLS.iter().filter_map(|symbol| symbol.parse().ok()).collect(),
         simulated: true,
+        places: None,
         duty: Duty::Record,
     };
     let (engine, handle) = Engine::start(setup).await?;

@@ -119,6 +119,7 @@ async fn start(session: &Session, store: Arc<dyn Store>, log: LogRing, providers
         log,
         symbols: session.first_symbols()?,
         simulated: false,
+        places: Some(session.folders.state.clone()),
         duty: Duty::Watch,
     };
     Engine::start(setup).await.context("start listening")

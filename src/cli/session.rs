@@ -150,6 +150,7 @@ impl Session {
             log,
             symbols: self.first_symbols()?,
             simulated: false,
+            places: Some(self.folders.state.clone()),
             duty,
         };
         let (engine, handle) = Engine::start(setup).await?;

@@ -1,6 +1,7 @@
 //! The tasks that listen, one feed a provider, and who listens to what.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,7 @@ pub(crate) struct Ground<'a> {
     pub(crate) tasks: &'a Tasks,
     pub(crate) messages: &'a mpsc::Sender<(usize, FeedMessage)>,
     pub(crate) duty: Duty,
+    pub(crate) places: Option<&'a Path>,
 }
 
 impl Feeds {
@@ -236,7 +238,10 @@ impl Running {
 
     fn listen(&self, protocol: Arc<dyn Protocol>, number: usize, ground: &Ground<'_>, subscribed: watch::Receiver<Vec<Subscription>>) {
         let net = self.opened.provider.net();
+        let name = || format!("feed-{}-{}", self.opened.spec.name, net.http.redact().fingerprint());
+        let place = ground.places.filter(|_| protocol.is_exclusive()).map(|folder| folder.join(name()));
         let feed = Feed {
+            place,
             means: net.means(protocol),
             calendars: Arc::clone(ground.calendars),
             subscriptions: subscribed,

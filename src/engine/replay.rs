@@ -115,6 +115,7 @@ impl Replay {
             log,
             symbols,
             simulated: false,
+            places: None,
             duty: Duty::Replay,
         };
         let (engine, handle) = Engine::start(setup).await?;

@@ -1,6 +1,7 @@
 //! What an engine is made of.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::calendar::Calendars;
@@ -26,6 +27,8 @@ pub struct Setup {
     pub symbols: Vec<Symbol>,
     /// Whether the prices are made up.
     pub simulated: bool,
+    /// Where it is kept which process of this machine holds the one connection of a key.
+    pub places: Option<PathBuf>,
     pub duty: Duty,
 }
 

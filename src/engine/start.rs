@@ -72,7 +72,14 @@ impl Engine {
         if setup.duty != Duty::Replay {
             load_counts(&setup.store, sources.opened(), clock.now()).await.context("load how often sources were asked")?;
         }
-        let ground = Ground { clock: &clock, calendars: &setup.calendars, tasks: &engine.feeds, messages: &messages_in, duty: setup.duty };
+        let ground = Ground {
+            clock: &clock,
+            calendars: &setup.calendars,
+            tasks: &engine.feeds,
+            messages: &messages_in,
+            duty: setup.duty,
+            places: setup.places.as_deref(),
+        };
         let mut feeds = Feeds::start(sources.clone(), setup.config.section("sources"), &ground, &mut live);
         let watched = match setup.duty {
             Duty::Work => Vec::new(),

@@ -33,6 +33,11 @@ pub trait Protocol: Send + Sync {
         usize::MAX
     }
 
+    /// Whether a key opens one connection only: a second one ends the first, or is refused.
+    fn is_exclusive(&self) -> bool {
+        false
+    }
+
     /// What the source promises of its frames.
     fn promise(&self) -> Promise;
 

@@ -374,6 +374,7 @@ impl Ground {
             log: LogRing::default(),
             symbols: symbols.iter().map(|symbol| symbol.parse().unwrap()).collect(),
             simulated: false,
+            places: None,
             duty: Duty::Record,
         };
         let (engine, handle) = Engine::start(setup).await.unwrap();

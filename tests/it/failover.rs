@@ -97,6 +97,7 @@ impl Town {
             log: LogRing::default(),
             symbols: symbols.iter().map(|symbol| symbol.parse().unwrap()).collect(),
             simulated: false,
+            places: None,
             duty: Duty::Record,
         };
         let (engine, handle) = Engine::start(setup).await.unwrap();

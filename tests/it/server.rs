@@ -541,6 +541,7 @@ impl Day {
             log: LogRing::default(),
             symbols: scene.symbols.iter().map(|symbol| symbol.parse().unwrap()).collect(),
             simulated: false,
+            places: None,
             duty: openbell::engine::Duty::Record,
         };
         let (engine, handle) = Engine::start(setup).await.unwrap();

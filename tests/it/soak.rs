@@ -126,6 +126,7 @@ async fn start_engine(exchange: &Exchange, folder: &tempfile::TempDir) -> (Engin
         log: LogRing::default(),
         symbols: (0..SYMBOLS).map(|symbol| name(symbol).parse().unwrap()).collect(),
         simulated: false,
+        places: None,
         duty: Duty::Record,
     };
     let (engine, handle) = Engine::start(setup).await.unwrap();

@@ -141,6 +141,10 @@ impl Protocol for Feed {
         }
     }
 
+    fn is_exclusive(&self) -> bool {
+        true
+    }
+
     /// It has no heartbeat of its own; pings are answered. One venue is silent for minutes where all of them are not.
     fn promise(&self) -> Promise {
         let data = match self.choice.feed {

@@ -57,6 +57,10 @@ impl Protocol for Feed {
         self.most
     }
 
+    fn is_exclusive(&self) -> bool {
+        true
+    }
+
     /// A ping comes about every minute, and is text; two and a half missed ones are silence, whatever the connection says. Pings prove
     /// the connection only. Data are promised generously: a list of a few names may have no trade on these venues for a minute, and each
     /// new connection is one that the key may be refused. The source closes after about three hours, but no second connection can be

@@ -120,6 +120,10 @@ impl Protocol for Feed {
         spellings.iter().map(|ticker| farewell(form, ticker)).collect()
     }
 
+    fn is_exclusive(&self) -> bool {
+        true
+    }
+
     /// A heartbeat comes about every 30 seconds.
     fn promise(&self) -> Promise {
         Promise {

@@ -1,6 +1,7 @@
 //! One live feed: connect, subscribe, listen, notice silence, come back.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::calendar::Calendars;
+use crate::host::{EngineLock, LockError};
 use crate::market::{EventKind, InstrumentId, MarketEvent, Timestamp};
 use crate::provider::contract::ProviderError;
 use crate::provider::net::establish::{Connection, Heard, Means};
@@ -29,6 +31,8 @@ const ROOM: Duration = Duration::from_secs(1);
 const AHEAD: Duration = Duration::from_secs(600);
 /// How long a connection that replaces another waits for its first answer.
 const SUCCESSION: Duration = Duration::from_secs(10);
+/// How long the one connection of a key is left to whoever holds it.
+const PLACE: Duration = Duration::from_secs(30);
 /// How long after a failed replacement the next is tried.
 const ANOTHER: Duration = Duration::from_secs(30);
 
@@ -66,6 +70,8 @@ pub struct Feed {
     pub view: FeedView,
     /// How many connections were opened.
     pub(crate) connections: u64,
+    /// The file that says who holds the one connection of a key, where a key has one only.
+    pub(crate) place: Option<PathBuf>,
 }
 
 /// What is known of the connection at hand.
@@ -139,6 +145,11 @@ impl Feed {
         if self.view.attempt == 0 {
             self.enter(FeedState::Connecting).await;
         }
+        // Held as long as the connection is.
+        let _place = match self.take_place() {
+            Ok(place) => place,
+            Err(error) => return (End::Broken(error), None),
+        };
         self.connections += 1;
         let opened = tokio::select! {
             opened = Connection::open(self.means.clone(), self.connections) => opened,
@@ -161,6 +172,20 @@ impl Feed {
         // Pongs are no data: a mute connection was deaf since the last of these.
         let heard_until = if self.view.state == FeedState::Silent { Some(last_data) } else { self.view.last_frame };
         (end, heard_until)
+    }
+
+    /// Two programs with one key would throw each other out for ever: the second one waits, and says for whom.
+    fn take_place(&self) -> Result<Option<EngineLock>, ProviderError> {
+        let Some(place) = &self.place else { return Ok(None) };
+        match EngineLock::take(place) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(LockError::Held { pid, .. }) => {
+                let message = format!("another openbell on this machine (pid {pid}) holds the one connection of this key");
+                Err(ProviderError::Retryable { message, after: Some(PLACE) })
+            }
+            // Where no file can be made, the source itself has the last word.
+            Err(LockError::Io { .. }) => Ok(None),
+        }
     }
 
     async fn listen(&mut self, line: &mut Line) -> End {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 
 use crate::provider::contract::ProviderError;
 
@@ -40,6 +41,13 @@ impl Redact {
             }
         }
         text
+    }
+
+    /// What tells these keys from others, and nothing of what they are.
+    #[must_use]
+    pub(crate) fn fingerprint(&self) -> String {
+        let digest = self.0.iter().fold(Sha256::new(), |digest, secret| digest.chain_update(secret.expose_secret()).chain_update([0]));
+        digest.finalize().iter().take(4).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
 
     /// What is told to people: without the keys, and no longer than anybody reads.

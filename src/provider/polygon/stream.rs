@@ -74,6 +74,10 @@ impl Protocol for Feed {
         self.frames("unsubscribe", spellings)
     }
 
+    fn is_exclusive(&self) -> bool {
+        true
+    }
+
     /// Nights are silent: what proves the connection are pongs. No acknowledgement is waited for, because a channel that is not
     /// known has none.
     fn promise(&self) -> Promise {
