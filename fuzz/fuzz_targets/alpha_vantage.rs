@@ -20,7 +20,7 @@ const FUNCTIONS: [Function; 16] = [
     |body| law::list(body, &alpha_vantage::statements(body, &asked::statements(Statement::Income, Period::Annual))),
     |body| law::list(body, &alpha_vantage::statements(body, &asked::statements(Statement::CashFlow, Period::Quarter))),
     |body| law::list(body, &alpha_vantage::overview(body, asked::days().1)),
-    |body| law::states(body, &alpha_vantage::status(body)),
+    |body| law::states(body, &alpha_vantage::status(body, asked::NOW)),
     |body| law::directory(body, &alpha_vantage::listing(body, &asked::whole())),
     |body| law::directory(body, &alpha_vantage::listing(body, &asked::part(Category::Etf, "a"))),
     |body| law::directory(body, &alpha_vantage::found(body, &asked::whole())),
@@ -32,7 +32,7 @@ fuzz_target!(|input: &[u8]| feed(&FUNCTIONS, input));
 
 fn bars(body: &[u8], interval: Interval, full: bool) {
     let page = asked::page("AAPL", interval);
-    law::bars(body, &page, &alpha_vantage::bars(body, &page, full, asked::NOW));
+    law::bars(body, &page, &alpha_vantage::history(body, &page, full, asked::NOW).map(|history| history.bars));
 }
 
 fn look(body: &[u8]) {

@@ -8,6 +8,7 @@ use crate::calendar::Calendars;
 use crate::cli::exit::Done;
 use crate::cli::monitor::{Stage, demand_terminal, watch};
 use crate::cli::session::{Globals, Session, block_on};
+use crate::cli::throwaway::Throwaway;
 use crate::config::Config;
 use crate::engine::{Duty, Engine, EngineHandle, Setup, open_provider};
 use crate::host::{Clock, LogRing, start_log};
@@ -47,24 +48,6 @@ fn first_backfill(clock: &Clock) -> Result<BackfillAsk> {
     Ok(BackfillAsk { symbols, interval, from: days_back(21, interval, to), to, source: None })
 }
 
-/// A folder that is gone at the end.
-pub(crate) struct Throwaway(std::path::PathBuf);
-
-impl Throwaway {
-    pub(crate) fn new() -> Result<Self> {
-        let mut path = std::env::temp_dir();
-        path.push(format!("openbell-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&path).with_context(|| format!("make {}", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Throwaway {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Starts an engine on the made-up exchange.
 pub(crate) async fn start(
     config: &Config,
@@ -73,7 +56,7 @@ pub(crate) async fn start(
     folder: &Throwaway,
 ) -> Result<(Engine, EngineHandle, Arc<Calendars>)> {
     let spec = PROVIDERS.iter().find(|spec| spec.name == SIM).context("this build has no made-up exchange")?;
-    let store = Sqlite::open(&folder.0.join("demo.db"), Creation::IfEmpty, Ranks::new(vec!["sim".to_owned()]))?;
+    let store = Sqlite::open(&folder.path().join("demo.db"), Creation::IfEmpty, Ranks::new(vec!["sim".to_owned()]))?;
     let calendars = Arc::new(Calendars::embedded());
     let setup = Setup {
         store: Arc::new(store),

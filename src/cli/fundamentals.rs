@@ -77,17 +77,28 @@ async fn fetch(session: &Session, store: &dyn Store, args: &FundamentalsArgs) ->
     let counted = session.counted(&sources).await;
     let instrument = store.instrument(args.symbol.clone()).await.with_context(|| format!("add {}", args.symbol))?;
     let candidates: Vec<_> = candidates(&sources, args);
+    let asked = ask_all(session, store, args, &instrument, &candidates).await;
+    counted.save(&sources).await;
+    asked
+}
+
+async fn ask_all(
+    session: &Session,
+    store: &dyn Store,
+    args: &FundamentalsArgs,
+    instrument: &Instrument,
+    candidates: &[Candidate],
+) -> Result<Done> {
     let mut done = Done::Yes;
     for statement in Statement::ALL.into_iter().filter(|statement| args.statement.is_none_or(|wanted| wanted == *statement)) {
-        match ask(&candidates, statement, args).await {
-            Ok((source, fundamentals)) => keep(session, store, &instrument, &source, fundamentals).await?,
+        match ask(candidates, statement, args).await {
+            Ok((source, fundamentals)) => keep(session, store, instrument, &source, fundamentals).await?,
             Err(reason) => {
                 eprintln!("openbell: {} {statement}: {reason}", args.symbol);
                 done = Done::No;
             }
         }
     }
-    counted.save(&sources).await;
     Ok(done)
 }
 

@@ -28,6 +28,7 @@ mod select;
 mod session;
 mod status;
 mod symbols;
+mod throwaway;
 mod universe;
 
 pub use args::{Cli, main};

@@ -12,10 +12,11 @@ use crate::cli::monitor::{Stage, demand_terminal, stop, watch};
 use crate::cli::output::{FormatArg, RowFormat, Rows};
 use crate::cli::select::symbol;
 use crate::cli::session::{Globals, Session};
+use crate::cli::throwaway::Throwaway;
 use crate::config::StoreUrl;
 use crate::engine::{Played, Reel, Replay, ReplaySetup, Speed, Survey, survey};
 use crate::export::Value;
-use crate::host::{environment, expand_home};
+use crate::host::{environment, expand_home, shutdown_signal};
 use crate::market::Symbol;
 use crate::provider::PROVIDERS;
 use crate::store::{Creation, RecordQuery, Store};
@@ -57,8 +58,11 @@ pub(crate) fn run(globals: &Globals, args: &ReplayArgs) -> Result<Done> {
     if args.screen {
         demand_terminal("openbell replay FILE")?;
     }
-    let folder = Temporary::new()?;
-    let named = Globals { store: Some(globals.store.clone().unwrap_or_else(|| folder.url())), ..globals.clone() };
+    let folder = Throwaway::new()?;
+    let named = Globals {
+        store: Some(globals.store.clone().unwrap_or_else(|| format!("sqlite:{}", folder.path().join("replay.db").display()))),
+        ..globals.clone()
+    };
     let session = Session::new(&named)?;
     if globals.store.is_some() {
         keep_off_the_default(&session)?;
@@ -89,7 +93,11 @@ pub(crate) fn run(globals: &Globals, args: &ReplayArgs) -> Result<Done> {
 
 async fn play(setup: ReplaySetup, store: &dyn Store, symbols: &[Symbol], format: RowFormat) -> Result<Done> {
     let (engine, handle, mut replay) = Replay::start(setup).await?;
-    let played = replay.play().await;
+    let played = tokio::select! {
+        played = replay.play() => played,
+        // What was replayed so far is written, and told.
+        signal = shutdown_signal() => signal.and_then(|_| bail!("stopped before the end of the recording")),
+    };
     // The last of what is held here: the engine's end waits for it.
     drop((handle, replay));
     let stopped = stop(engine).await;
@@ -202,27 +210,6 @@ fn speed(text: &str) -> Result<Speed, String> {
     }
     let times = text.parse::<f64>().ok().filter(|times| (0.001..=1e6).contains(times));
     times.map(Speed::Times).ok_or_else(|| format!("'{text}' is no speed: it is max, or a number such as 1 or 10"))
-}
-
-/// A folder for a store that nobody named; it is gone at the end.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn new() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("openbell-replay-{}", std::process::id()));
-        std::fs::create_dir_all(&path).with_context(|| format!("make {}", path.display()))?;
-        Ok(Self(path))
-    }
-
-    fn url(&self) -> String {
-        format!("sqlite:{}", self.0.join("replay.db").display())
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 #[cfg(test)]

@@ -7,11 +7,12 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use crate::calendar::Calendars;
-use crate::cli::demo::{self, Throwaway};
+use crate::cli::demo;
 use crate::cli::exit::Done;
 use crate::cli::monitor::stop;
 use crate::cli::output;
 use crate::cli::session::{Globals, Session, block_on};
+use crate::cli::throwaway::Throwaway;
 use crate::config::Config;
 use crate::engine::{Duty, EngineHandle, catalogue};
 use crate::host::{Clock, start_log};

@@ -84,7 +84,7 @@ impl Feeds {
     /// tried on.
     pub(crate) fn route(&mut self, live: &mut Live, now: Timestamp) {
         for (instrument, candidates) in &self.wanted {
-            for candidate in candidates.iter().filter(|candidate| self.feeds[candidate.number].has_socket) {
+            for candidate in candidates {
                 let heard = live.last_heard(candidate.number, instrument.id);
                 self.failover.note((candidate.number, instrument), heard, now);
             }

@@ -16,7 +16,7 @@ use crate::request::{BackfillAsk, EngineEvent};
 use crate::snapshot::{JobState, Update};
 use crate::store::JobRecord;
 
-/// How many jobs work at once: the sources' limits are shared anyway.
+/// How many jobs work at once, those not counted that wait for a source's cap: the limits are shared anyway.
 const AT_ONCE: usize = 2;
 /// The word for the kind of job in the store.
 pub(crate) const BACKFILL: &str = "backfill";
@@ -100,14 +100,16 @@ impl Core {
         };
         // At once, not by the queue: whoever reads the answer finds the job in the picture.
         self.progressed(Progress(job_view(&record, "waits")));
-        self.spawn_backfill(Backfill { bench, provider: opened.provider, source: opened.source, instrument, spelling, record });
+        let room = Arc::clone(&self.jobs.room);
+        let (provider, source) = (opened.provider, opened.source);
+        self.spawn_backfill(Backfill { bench, provider, source, instrument, spelling, record, place: None, room });
     }
 
-    fn spawn_backfill(&self, job: Backfill) {
-        let room = Arc::clone(&self.jobs.room);
+    fn spawn_backfill(&self, mut job: Backfill) {
+        let room = Arc::clone(&job.room);
         self.jobs.tasks.spawn(format!("backfill {}", job.instrument.symbol), async move {
             let (token, ending) = (job.bench.token.clone(), job.bench.ending.clone());
-            let _place = tokio::select! {
+            job.place = tokio::select! {
                 place = room.acquire_owned() => place.ok(),
                 // It runs to say that it was cancelled.
                 () = token.cancelled() => None,

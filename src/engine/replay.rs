@@ -29,6 +29,8 @@ const STEP: Duration = Duration::from_millis(500);
 /// After so much silence nothing forms any more, and it is moved further at once.
 const QUIET: Duration = Duration::from_secs(600);
 const STRIDE: Duration = Duration::from_secs(60);
+/// After so much it is moved to the next record.
+const LEAP: Duration = Duration::from_secs(7 * 86_400);
 /// Rows that may wait for the store before the replay waits for it. The writer fills a batch from fewer without the clock's help.
 const BEHIND: usize = 2_000;
 /// How long a store that takes nothing is waited for.
@@ -187,7 +189,12 @@ impl Replay {
                     if now >= at {
                         break;
                     }
-                    let step = if now.since(began) < QUIET { STEP } else { STRIDE };
+                    let step = match now.since(began) {
+                        quiet if quiet < QUIET => STEP,
+                        quiet if quiet < LEAP => STRIDE,
+                        // Nothing forms any more: a recording that goes on years later is gone to at once.
+                        _ => at.since(now),
+                    };
                     self.clock.advance(at.since(now).min(step));
                     // Taken only after what is due by the clock was done: then the next record cannot be too early.
                     self.send(0, FeedMessage::Events(Vec::new())).await?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::calendar::Calendar;
 use crate::job::contract::Bench;
@@ -24,6 +25,10 @@ pub struct Backfill {
     pub instrument: Instrument,
     pub spelling: String,
     pub record: JobRecord,
+    /// Its place among those that work, given up while it waits for a source that wants to be left alone.
+    pub place: Option<OwnedSemaphorePermit>,
+    /// Where places are had.
+    pub room: Arc<Semaphore>,
 }
 
 /// How long a source may take to have a bar that ended: delays, auctions, corrections.
@@ -128,11 +133,17 @@ impl Backfill {
             let Some(wait) = error.after(now).filter(|wait| *wait > LONG) else { return Err(error.into()) };
             tracing::info!(symbol = %self.instrument.symbol, "the backfill waits: {error}");
             self.bench.tell(&self.record, &format!("waits until {}", now + wait));
-            tokio::select! {
-                () = self.bench.clock.sleep(wait) => {}
+            self.place = None;
+            let room = Arc::clone(&self.room);
+            let again = async {
+                self.bench.clock.sleep(wait).await;
+                room.acquire_owned().await.ok()
+            };
+            self.place = tokio::select! {
+                place = again => place,
                 () = self.bench.ending.cancelled() => return Ok(Err(Stop::Ending)),
                 () = self.bench.token.cancelled() => return Ok(Err(Stop::Cancelled)),
-            }
+            };
         }
     }
 

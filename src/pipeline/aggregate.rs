@@ -25,7 +25,7 @@ pub struct Aggregator {
     /// Bars that were pushed out of memory before they were sealed.
     pushed_out: Vec<Building>,
     /// The last minutes whose bars the source itself sent: nobody makes these of its trades.
-    told: VecDeque<Timestamp>,
+    told: VecDeque<(Timestamp, u32)>,
 }
 
 /// A bar that forms, or that may be reopened.
@@ -82,13 +82,22 @@ impl Aggregator {
         self.buildings.iter_mut().for_each(|building| building.hear_of((from, to)));
     }
 
-    /// The source sent this minute's bar itself, which is better than one that we make.
-    pub fn told(&mut self, open: Timestamp) {
+    /// The source sent this minute's bar itself, which is better than one that we make, and better than what it said before; the
+    /// answer is the bar's revision.
+    pub fn told(&mut self, open: Timestamp) -> u32 {
+        let made = self.buildings.iter_mut().find(|building| building.bounds.open == open);
+        let sealed = made.and_then(|building| {
+            building.dirty = false;
+            building.sealed
+        });
+        let known = self.told.iter().position(|(told, _)| *told == open);
+        let before = known.and_then(|at| self.told.remove(at)).map(|(_, revision)| revision).max(sealed);
+        let revision = before.map_or(0, |before| before + 1);
         if self.told.len() == KEPT {
             self.told.pop_front();
         }
-        self.told.push_back(open);
-        self.buildings.iter_mut().filter(|building| building.bounds.open == open).for_each(|building| building.dirty = false);
+        self.told.push_back((open, revision));
+        revision
     }
 
     /// Takes a trade into its bar.
@@ -126,7 +135,7 @@ impl Aggregator {
             None => self.open(calendar, at)?,
         };
         let building = &mut self.buildings[index];
-        building.dirty = self.told.is_empty() || !self.told.contains(&building.bounds.open);
+        building.dirty = !self.told.iter().any(|(open, _)| *open == building.bounds.open);
         Ok(building)
     }
 

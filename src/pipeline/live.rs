@@ -1,6 +1,6 @@
 //! The live path: events of every feed in; prices to show, and judged bars to keep, out.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +36,6 @@ pub struct FeedFacts {
 struct Feed {
     facts: FeedFacts,
     routes: Routes,
-    /// Stretches in which it could not be heard, the oldest first.
-    deaf: VecDeque<(Timestamp, Timestamp)>,
     lanes: HashMap<InstrumentId, Lane>,
 }
 
@@ -50,6 +48,10 @@ struct Lane {
     traded: Option<Timestamp>,
     /// When anything was heard, on our clock.
     heard: Option<Timestamp>,
+    /// Since when the feed is asked for it.
+    asked: Timestamp,
+    /// Since when it is not, where it is not.
+    left: Option<Timestamp>,
 }
 
 /// What one event came to.
@@ -85,7 +87,7 @@ impl Live {
 
     /// Adds a feed; the answer is its number.
     pub fn add_feed(&mut self, facts: FeedFacts) -> usize {
-        self.feeds.push(Feed { facts, routes: Routes::default(), deaf: VecDeque::new(), lanes: HashMap::new() });
+        self.feeds.push(Feed { facts, routes: Routes::default(), lanes: HashMap::new() });
         self.feeds.len() - 1
     }
 
@@ -93,24 +95,29 @@ impl Live {
     /// before.
     pub fn set_routes(&mut self, feed: usize, routes: Routes, now: Timestamp) {
         let feed = &mut self.feeds[feed];
+        let wanted: HashSet<_> = routes.iter().map(|route| route.instrument).collect();
+        for (_, lane) in feed.lanes.iter_mut().filter(|(id, _)| !wanted.contains(id)) {
+            lane.left.get_or_insert(now);
+        }
         for route in routes.iter() {
-            feed.lanes.entry(route.instrument).or_insert_with(|| {
-                let mut lane = Lane::new(route.clone(), &feed.facts, &feed.deaf);
-                lane.aggregator.was_deaf(Timestamp::MIN, now);
-                lane
-            });
+            let lane = feed.lanes.entry(route.instrument).or_insert_with(|| Lane::new(route.clone(), &feed.facts));
+            if let Some(left) = lane.left.take() {
+                lane.aggregator.was_deaf(left, now);
+                lane.asked = now;
+            }
         }
         feed.routes = routes;
     }
 
     /// A feed could not be heard between these instants.
     pub fn was_deaf(&mut self, feed: usize, from: Timestamp, to: Timestamp) {
-        let feed = &mut self.feeds[feed];
-        if feed.deaf.len() == DEAF {
-            feed.deaf.pop_front();
+        for lane in self.feeds[feed].lanes.values_mut().filter(|lane| lane.left.is_none()) {
+            // Before it was asked for it, the feed was deaf to it anyway, and what was made then stays what it is.
+            let from = from.max(lane.asked);
+            if from < to {
+                lane.aggregator.was_deaf(from, to);
+            }
         }
-        feed.deaf.push_back((from, to));
-        feed.lanes.values_mut().for_each(|lane| lane.aggregator.was_deaf(from, to));
     }
 
     /// Takes one event, for the first instrument that its spelling means.
@@ -141,10 +148,11 @@ impl Live {
             EventKind::Last(last) => lane.sample(calendars, facts, event, last),
             EventKind::Quote(quote) => lane.quote(facts, event, quote),
             EventKind::Bar(bar) => {
+                let mut own = source_bar(bar, lane.route.instrument, &facts.source);
                 if bar.interval == Interval::OneMinute {
-                    lane.aggregator.told(bar.open_time);
+                    own.revision = lane.aggregator.told(bar.open_time);
                 }
-                let judged = judge.judge(source_bar(bar, lane.route.instrument, &facts.source), &lane.route, event.ts_recv);
+                let judged = judge.judge(own, &lane.route, event.ts_recv);
                 Output { seen: judged.bar.is_ok().then(|| lane.seen()), judged: Some(judged), ..Output::default() }
             }
             EventKind::Heartbeat { last_trade_id } => lane.heartbeat(*last_trade_id, event.ts_event),
@@ -169,9 +177,13 @@ impl Live {
     fn collect(&mut self, now: Timestamp, take: fn(&mut Aggregator, Timestamp) -> Vec<Bar>) -> Vec<Judged> {
         let Self { judge, feeds, .. } = self;
         let mut judged = Vec::new();
-        for lane in feeds.iter_mut().flat_map(|feed| feed.lanes.values_mut()) {
-            let bars = take(&mut lane.aggregator, now);
-            judged.extend(bars.into_iter().map(|bar| judge.judge(bar, &lane.route, now)));
+        for feed in feeds {
+            // A source that is late by agreement is not done with a minute when the clock is.
+            let done = now - feed.facts.agreed();
+            for lane in feed.lanes.values_mut() {
+                let bars = take(&mut lane.aggregator, done);
+                judged.extend(bars.into_iter().map(|bar| judge.judge(bar, &lane.route, now)));
+            }
         }
         judged
     }
@@ -179,17 +191,24 @@ impl Live {
     /// When the next bar is due to be sealed.
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {
-        self.feeds.iter().flat_map(|feed| feed.lanes.values()).filter_map(|lane| lane.aggregator.due()).min()
+        let due = |feed: &Feed| Some(feed.lanes.values().filter_map(|lane| lane.aggregator.due()).min()? + feed.facts.agreed());
+        self.feeds.iter().filter_map(due).min()
+    }
+}
+
+impl FeedFacts {
+    /// How late its prices are by agreement.
+    fn agreed(&self) -> Duration {
+        Duration::from_secs(u64::from(self.delay.seconds().unwrap_or(0)))
     }
 }
 
 impl Lane {
-    fn new(route: Route, facts: &FeedFacts, deaf: &VecDeque<(Timestamp, Timestamp)>) -> Self {
-        let mut aggregator = Aggregator::new(route.instrument, facts.source.clone());
-        for (from, to) in deaf {
-            aggregator.was_deaf(*from, *to);
-        }
-        Self { route, aggregator, dedupe: Dedupe::default(), traded: None, heard: None }
+    /// Nothing was heard of it before it is asked for.
+    fn new(route: Route, facts: &FeedFacts) -> Self {
+        let aggregator = Aggregator::new(route.instrument, facts.source.clone());
+        let (asked, left) = (Timestamp::MIN, Some(Timestamp::MIN));
+        Self { route, aggregator, dedupe: Dedupe::default(), traded: None, heard: None, asked, left }
     }
 
     /// Trades were lost between the newest one and `at`: the bars between are partial.
@@ -254,8 +273,7 @@ impl Lane {
         if !self.dedupe.sample(event.ts_event) {
             return Output::default();
         }
-        let agreed = Duration::from_secs(u64::from(facts.delay.seconds().unwrap_or(0)));
-        let is_news = event.ts_recv.since(event.ts_event) <= agreed + SAMPLE_AGE;
+        let is_news = event.ts_recv.since(event.ts_event) <= facts.agreed() + SAMPLE_AGE;
         if !facts.trades
             && is_news
             && let Some(calendar) = calendars.get(&self.route.venue)
@@ -301,9 +319,6 @@ const SAMPLE_AGE: Duration = Duration::from_secs(120);
 
 /// A trade of another day does not come live.
 const ANCIENT: Duration = Duration::from_secs(86_400);
-
-/// How many deaf stretches of a feed are remembered.
-const DEAF: usize = 8;
 
 /// How many trades a heartbeat may be ahead of the trades on the same connection without one being lost.
 const HEARTBEAT_LEAD: u64 = 50;

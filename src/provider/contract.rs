@@ -111,6 +111,8 @@ pub struct Polling {
     pub every: Duration,
     /// How many symbols one look may name.
     pub at_once: usize,
+    /// How many requests, or how much of their weight, one look takes.
+    pub requests: u32,
 }
 
 /// One page to ask for.

@@ -1,9 +1,11 @@
 //! Whole days with a made-up Alpha Vantage: its quotes, its months of minutes, its caps, and what the store has in the end.
 
-use openbell::market::{Delay, Interval};
+use futures_util::TryStreamExt;
+use openbell::market::{ActionKind, Bar, CorporateAction, Date, Delay, Interval, Weekday};
 use openbell::quality::CoverageState;
 use openbell::request::{BackfillAsk, Reply, Request};
-use openbell::snapshot::{FeedState, JobState};
+use openbell::snapshot::{FeedState, JobState, JobView};
+use openbell::store::BarQuery;
 
 use crate::server::{Answer, Asked, Day, Manners, Scene, at, in_order, seconds, waits};
 
@@ -88,6 +90,69 @@ async fn check_months(day: &Day) {
     let expected = [stored("19:58", 100), stored("19:59", 101), stored("14:30", 102), stored("14:31", 103)];
     day.expect_bars("IBM", &expected.each_ref().map(String::as_str)).await;
 }
+
+/// Three days, the newest first, with the dividend and the split of each.
+const DAYS: [(&str, &str, &str); 3] = [("2026-11-19", "0.0000", "1.05"), ("2026-11-18", "1.6800", "1.0"), ("2026-11-17", "0.0000", "1.0")];
+
+fn plain_days() -> Answer {
+    let row = |(date, _, _): (&str, &str, &str)| {
+        format!(r#""{date}":{{"1. open":"300.0","2. high":"301.0","3. low":"299.0","4. close":"300.5","5. volume":"400"}}"#)
+    };
+    Answer::json(format!(r#"{{"Time Series (Daily)":{{{}}}}}"#, DAYS.map(row).join(",")))
+}
+
+fn adjusted_days(as_text: bool) -> Answer {
+    if as_text {
+        let line = |(date, dividend, split): (&str, &str, &str)| format!("{date},300.0,301.0,299.0,300.5,285.7,400,{dividend},{split}\r\n");
+        let header = "timestamp,open,high,low,close,adjusted_close,volume,dividend_amount,split_coefficient";
+        return Answer::status(200, format!("{header}\r\n{}", DAYS.map(line).concat()));
+    }
+    let row = |(date, dividend, split): (&str, &str, &str)| {
+        let prices = r#""1. open":"300.0","2. high":"301.0","3. low":"299.0","4. close":"300.5","5. adjusted close":"285.7""#;
+        format!(r#""{date}":{{{prices},"6. volume":"400","7. dividend amount":"{dividend}","8. split coefficient":"{split}"}}"#)
+    };
+    Answer::json(format!(r#"{{"Time Series (Daily)":{{{}}}}}"#, DAYS.map(row).join(",")))
+}
+
+/// A hundred weekdays until yesterday, as short an answer as there is: it reaches back to 2026-07-03.
+fn hundred_days() -> Answer {
+    let last: Date = "2026-11-19".parse().unwrap();
+    let days = (0..140).map(|count| last.plus_days(-count));
+    let weekdays = days.filter(|day| !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday));
+    let line = |day: Date| format!("{day},300.0,301.0,299.0,300.5,400\r\n");
+    let lines: String = weekdays.take(100).map(line).collect();
+    Answer::status(200, format!("timestamp,open,high,low,close,volume\r\n{lines}"))
+}
+
+/// Backfills days until one, and waits until the job is over.
+async fn backfill_days(day: &mut Day, from: &str, to: &str) -> JobView {
+    let known = day.view().jobs.len();
+    let symbols = vec!["IBM".parse().unwrap()];
+    let ask = BackfillAsk { symbols, interval: Interval::OneDay, from: at(from), to: at(to), source: None };
+    assert_eq!(day.ask(Request::Backfill(ask)).await, Reply::Done("backfill queued".to_owned()));
+    let over = |day: &Day| {
+        let view = day.view();
+        view.jobs.get(known).filter(|job| job.state.is_over()).map(|job| (**job).clone())
+    };
+    day.until(seconds(300), "the end of the job", over).await
+}
+
+/// The stored days, one line each, and what the company did.
+async fn stored_days(day: &Day) -> (Vec<String>, Vec<CorporateAction>) {
+    day.pass(seconds(1)).await;
+    let id = day.id("IBM").await;
+    let chunks: Vec<Vec<Bar>> = day.store.bars(BarQuery::all(id, Interval::OneDay)).try_collect().await.unwrap();
+    let lines = chunks.concat().iter().map(|bar| format!("{} {} {} [{}]", bar.open_time.date(), bar.open, bar.close, bar.flags)).collect();
+    let actions = day.store.actions(id).await.unwrap();
+    (lines, actions.into_iter().map(|row| row.action).collect())
+}
+
+/// The sizes that days were asked for in.
+fn sizes(day: &Day, function: &str) -> Vec<String> {
+    asked(day, function).iter().map(|asked| asked.value("outputsize").to_owned()).collect()
+}
+
+const THREE_DAYS: [&str; 3] = ["2026-11-17 300 300.5 []", "2026-11-18 300 300.5 []", "2026-11-19 300 300.5 []"];
 
 #[tokio::test]
 async fn a_price_of_a_day_is_shown_with_its_time_and_makes_no_bar() {
@@ -282,6 +347,100 @@ async fn what_the_plan_does_not_have_is_not_asked_for_again() {
     }
     assert_eq!(asked(&day, "TIME_SERIES_INTRADAY").len(), 1);
     assert!(day.bars("IBM").await.is_empty());
+    check_no_key(&day).await;
+    day.stop().await;
+}
+
+#[tokio::test]
+async fn adjusted_days_bring_splits_and_dividends_and_stay_as_traded() {
+    let configs = [
+        (false, "requests_per_minute = 300\nrequests_per_day = 0\npoll_s = 3600\nadjusted = true"),
+        (true, "requests_per_minute = 300\nrequests_per_day = 0\npoll_s = 3600\nadjusted = true\ndatatype = \"csv\""),
+    ];
+    for (as_text, config) in configs {
+        let rest = move |asked: &Asked| match asked.value("function") {
+            "TIME_SERIES_DAILY_ADJUSTED" => adjusted_days(as_text),
+            _ => yesterday(asked),
+        };
+        let mut day = Day::start(scene(config, rest)).await;
+        let job = backfill_days(&mut day, "2026-11-17T00:00:00Z", "2026-11-20T00:00:00Z").await;
+        assert_eq!((job.state, job.rows), (JobState::Done, 3), "{job:?}");
+        assert_eq!((sizes(&day, "TIME_SERIES_DAILY_ADJUSTED"), sizes(&day, "TIME_SERIES_DAILY").len()), (vec!["compact".to_owned()], 0));
+        let (bars, actions) = stored_days(&day).await;
+        assert_eq!(bars, THREE_DAYS);
+        let action = |date: &str, kind: ActionKind| CorporateAction { ex_date: date.parse().unwrap(), kind };
+        let dividend = action("2026-11-18", ActionKind::Dividend { amount: 1.68, currency: None });
+        let split = action("2026-11-19", ActionKind::Split { numerator: 1.05, denominator: 1.0 });
+        assert_eq!(actions, [dividend, split]);
+        check_no_key(&day).await;
+        day.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_plan_without_adjusted_or_without_all_days_gives_what_it_has() {
+    let config = "requests_per_minute = 300\nrequests_per_day = 0\npoll_s = 3600\nadjusted = true\noutputsize = \"full\"";
+    let rest = |asked: &Asked| match (asked.value("function"), asked.value("outputsize")) {
+        ("TIME_SERIES_DAILY_ADJUSTED", _) | ("TIME_SERIES_DAILY", "full") => Answer::json(PREMIUM),
+        ("TIME_SERIES_DAILY", _) => plain_days(),
+        _ => yesterday(asked),
+    };
+    let mut day = Day::start(scene(config, rest)).await;
+    let job = backfill_days(&mut day, "2026-11-17T00:00:00Z", "2026-11-20T00:00:00Z").await;
+    assert_eq!((job.state, job.rows), (JobState::Done, 3), "{job:?}");
+    assert_eq!(sizes(&day, "TIME_SERIES_DAILY"), ["full", "compact"]);
+    assert_eq!(stored_days(&day).await, (THREE_DAYS.map(str::to_owned).to_vec(), Vec::new()));
+    // What was refused is not asked for again, and no page promises what the short answer does not have.
+    let job = backfill_days(&mut day, "2010-01-04T00:00:00Z", "2026-11-17T00:00:00Z").await;
+    assert_eq!((job.state, job.rows, job.total), (JobState::Done, 0, 1), "{job:?}");
+    assert_eq!(sizes(&day, "TIME_SERIES_DAILY"), ["full", "compact", "compact"]);
+    assert_eq!(asked(&day, "TIME_SERIES_DAILY_ADJUSTED").len(), 1);
+    let covered = day.store.coverage(BarQuery::all(day.id("IBM").await, Interval::OneDay)).await.unwrap();
+    assert!(!covered.is_empty() && covered.iter().all(|row| row.from >= at("2026-07-06T00:00:00Z")), "{covered:#?}");
+    for words in ["days come without splits and dividends", "days are the last 100 only"] {
+        assert_eq!(day.log.count(words), 1, "{words}");
+    }
+    check_no_key(&day).await;
+    day.stop().await;
+}
+
+#[tokio::test]
+async fn a_short_answer_that_was_cut_off_is_an_error_once_and_planned_for_afterwards() {
+    let config = "requests_per_minute = 300\nrequests_per_day = 0\npoll_s = 3600\noutputsize = \"full\"\ndatatype = \"csv\"";
+    let rest = |asked: &Asked| match (asked.value("function"), asked.value("outputsize")) {
+        ("TIME_SERIES_DAILY", "full") => Answer::json(PREMIUM),
+        ("TIME_SERIES_DAILY", _) => hundred_days(),
+        _ => yesterday(asked),
+    };
+    let mut day = Day::start(scene(config, rest)).await;
+    // It was planned as twenty years: what was cut off is not what was never traded.
+    let job = backfill_days(&mut day, "2010-01-04T00:00:00Z", "2026-11-20T00:00:00Z").await;
+    assert_eq!((job.state, job.rows), (JobState::Failed, 0), "{job:?}");
+    assert!(job.note.contains("reach back to 2026-07-03 only"), "{}", job.note);
+    let job = backfill_days(&mut day, "2010-01-04T00:00:00Z", "2026-11-20T00:00:00Z").await;
+    assert!(job.state == JobState::Done && job.rows > 90, "{job:?}");
+    assert_eq!(sizes(&day, "TIME_SERIES_DAILY"), ["full", "compact", "compact"]);
+    assert_eq!(day.log.count("days are the last 100 only"), 1);
+    check_no_key(&day).await;
+    day.stop().await;
+}
+
+#[tokio::test]
+async fn a_refusal_without_words_is_no_word_of_the_plan() {
+    let config = "requests_per_minute = 300\nrequests_per_day = 0\npoll_s = 3600\noutputsize = \"full\"";
+    let rest = |asked: &Asked| match asked.value("function") {
+        "TIME_SERIES_INTRADAY" | "TIME_SERIES_DAILY" => Answer::status(403, "{}"),
+        _ => yesterday(asked),
+    };
+    let mut day = Day::start(scene(config, rest)).await;
+    for count in [1, 2] {
+        let job = day.backfill("IBM", "2026-11-02T14:30:00Z", "2026-11-02T14:32:00Z").await;
+        assert_eq!((job.state, asked(&day, "TIME_SERIES_INTRADAY").len()), (JobState::Failed, count), "{job:?}");
+        assert!(job.note.contains("alpha-vantage 1m bars of IBM: 403"), "{}", job.note);
+    }
+    let job = backfill_days(&mut day, "2026-11-17T00:00:00Z", "2026-11-20T00:00:00Z").await;
+    assert_eq!((job.state, sizes(&day, "TIME_SERIES_DAILY")), (JobState::Failed, vec!["full".to_owned()]), "{job:?}");
+    assert_eq!(day.log.count("asked again in a day"), 0);
     check_no_key(&day).await;
     day.stop().await;
 }

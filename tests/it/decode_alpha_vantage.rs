@@ -6,7 +6,7 @@ use openbell::market::{
     ActionKind, AssetClass, Category, CorporateAction, Date, EventKind, Interval, Last, Period, SourceBar, Statement, Timestamp,
 };
 use openbell::provider::alpha_vantage::{
-    Reach, bars, catalog, disguised, dividends, found, listing, look, overview, pages, splits, statements, status,
+    Reach, catalog, disguised, dividends, found, history, listing, look, overview, pages, splits, statements, status,
 };
 use openbell::provider::net::{Call, next_day};
 use openbell::provider::{CompanyQuery, DirectoryQuery, HistoryPage, ProviderError};
@@ -35,6 +35,18 @@ fn page(spelling: &str, interval: Interval, from: &str, to: &str) -> HistoryPage
     HistoryPage { spelling: spelling.to_owned(), interval, from: at(from), to: at(to) }
 }
 
+fn bars(body: &[u8], page: &HistoryPage, full: bool, now: Timestamp) -> Result<Vec<SourceBar>, ProviderError> {
+    history(body, page, full, now).map(|history| history.bars)
+}
+
+fn split(ex_date: &str, numerator: f64) -> CorporateAction {
+    CorporateAction { ex_date: date(ex_date), kind: ActionKind::Split { numerator, denominator: 1.0 } }
+}
+
+fn dividend(ex_date: &str, amount: f64) -> CorporateAction {
+    CorporateAction { ex_date: date(ex_date), kind: ActionKind::Dividend { amount, currency: None } }
+}
+
 #[test]
 fn minutes_are_of_the_clock_of_new_york_whatever_end_they_are_labelled_by() {
     let asked = page("IBM", Interval::FiveMinutes, "2026-11-19T05:00:00Z", "2026-11-20T05:00:00Z");
@@ -53,6 +65,8 @@ fn minutes_are_of_the_clock_of_new_york_whatever_end_they_are_labelled_by() {
         assert_eq!(read(name), ends, "{name}");
     }
     assert_eq!(read("minutes_zone.json"), [open], "another zone is believed");
+    let unknown = bars(&fixture("minutes_zone_unknown.json"), &asked, false, at(NOW));
+    assert!(matches!(unknown, Err(ProviderError::Malformed { .. })), "it is not taken for New York: {unknown:?}");
     let some = page("IBM", Interval::FiveMinutes, "2026-11-19T14:30:00Z", "2026-11-19T14:36:00Z");
     let count = |now: &str| bars(&fixture("minutes.json"), &some, false, at(now)).expect(now).len();
     assert_eq!((count("2026-11-19T14:40:00Z"), count("2026-11-19T14:39:59Z")), (2, 1));
@@ -72,8 +86,26 @@ fn days_are_as_traded_and_settled_in_either_form() {
         assert_eq!(read("2026-11-21T05:00:00Z"), expected, "{name}");
         assert_eq!(read("2026-11-21T04:59:59Z"), expected[..2], "{name}");
     }
+    for name in ["days.json", "days.csv"] {
+        assert!(history(&fixture(name), &asked, false, at(NOW)).expect(name).actions.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn adjusted_days_are_as_traded_too_and_bring_what_the_company_did_on_them() {
+    let asked = page("IBM", Interval::OneDay, "2026-11-18T00:00:00Z", "2026-11-21T00:00:00Z");
+    let expected = [
+        bar(Interval::OneDay, "2026-11-18T00:00:00Z", [295.0, 299.0, 294.0, 298.25], Some(3_000_000.0)),
+        bar(Interval::OneDay, "2026-11-19T00:00:00Z", [298.0, 303.0, 297.5, 302.97], Some(4_000_100.0)),
+    ];
+    let actions = [split("2026-11-18", 2.0), dividend("2026-11-18", 0.25), dividend("2026-11-19", 1.68)];
     for name in ["days_adjusted.json", "days_adjusted.csv"] {
-        assert_eq!(bars(&fixture(name), &asked, false, at(NOW)).expect(name), expected[..1], "{name}");
+        let read = |now: &str| history(&fixture(name), &asked, false, at(now)).expect(name);
+        let all = read(NOW);
+        assert!(!all.adjusted, "{name}");
+        assert_eq!((all.bars.as_slice(), all.actions.as_slice()), (&expected[..], &actions[..]), "{name}");
+        let settled = read("2026-11-20T04:59:59Z");
+        assert_eq!((settled.bars.as_slice(), settled.actions.as_slice()), (&expected[..1], &actions[..2]), "{name}");
     }
 }
 
@@ -131,7 +163,8 @@ fn what_was_cut_off_is_not_what_was_never_traded() {
     let body = format!("timestamp,open,high,low,close,volume\r\n{lines}");
     let ask = |from: &str, full: bool| bars(body.as_bytes(), &page("IBM", Interval::OneDay, from, "2026-11-01T00:00:00Z"), full, at(NOW));
     assert_eq!(ask("2026-03-01T00:00:00Z", false).map(|bars| bars.len()), Ok(100));
-    let message = "alpha-vantage 1d bars of IBM reach back to 2026-03-02 only: outputsize = \"full\" reaches further".to_owned();
+    let further = "outputsize = \"full\", which is not in every plan, reaches further";
+    let message = format!("alpha-vantage 1d bars of IBM reach back to 2026-03-02 only: {further}");
     assert_eq!(ask("2026-02-01T00:00:00Z", false), Err(ProviderError::Fatal { message }));
     assert_eq!(ask("2026-02-01T00:00:00Z", true).map(|bars| bars.len()), Ok(100));
 }
@@ -185,6 +218,10 @@ fn a_look_is_a_price_of_a_day() {
     }
     let bare = look(&fixture("quote_bare.json"), "IBM", LATE, at(NOW)).expect("a price");
     assert_eq!(bare.kind, EventKind::Last(Last { price: 301.2, ..Last::default() }));
+    let class = look(&fixture("quote_class.json"), "BRK-B", LATE, at(NOW)).expect("a class of shares");
+    assert_eq!((&*class.symbol, class.kind), ("BRK-B", EventKind::Last(full)));
+    let other = look(&fixture("quote_class.json"), "BRK-A", LATE, at(NOW));
+    assert!(matches!(other, Err(ProviderError::Malformed { .. })), "{other:?}");
     for name in ["quote_empty.json", "empty.json"] {
         let unknown = Err(ProviderError::NotFound { message: "alpha-vantage has no price of ZZZZ".to_owned() });
         assert_eq!(look(&fixture(name), "ZZZZ", LATE, at(NOW)), unknown, "{name}");
@@ -230,19 +267,11 @@ fn errors_are_told_in_our_words_and_without_the_key() {
 
 #[test]
 fn splits_and_dividends_are_told_as_declared() {
-    let split = |ex_date: &str, numerator: f64| {
-        let kind = ActionKind::Split { numerator, denominator: 1.0 };
-        CorporateAction { ex_date: date(ex_date), kind }
-    };
-    let dividend = |ex_date: &str| {
-        let kind = ActionKind::Dividend { amount: 1.68, currency: None };
-        CorporateAction { ex_date: date(ex_date), kind }
-    };
     let all = splits(&fixture("splits.json"), date("2000-01-01"));
     assert_eq!(all, Ok(vec![split("2014-06-09", 7.0), split("2020-08-31", 4.0)]));
     assert_eq!(splits(&fixture("splits.json"), date("2020-08-31")), Ok(vec![split("2020-08-31", 4.0)]));
     let all = dividends(&fixture("dividends.json"), date("2000-01-01"));
-    assert_eq!(all, Ok(vec![dividend("2026-08-10"), dividend("2026-11-10")]));
+    assert_eq!(all, Ok(vec![dividend("2026-08-10", 1.68), dividend("2026-11-10", 1.68)]));
     assert_eq!(splits(&fixture("empty.json"), date("2000-01-01")), Ok(Vec::new()));
     assert!(splits(&fixture("quote.json"), date("2000-01-01")).is_err());
 }
@@ -313,14 +342,16 @@ fn a_catalogue_of_indices_may_come_in_any_form() {
     let first = row("^GSPC", "^SPX", Some("S&P 500"));
     let second = row("^DJI", "^DJI", Some("Dow Jones Industrial Average"));
     assert_eq!(read("catalog.json"), (vec![first.clone(), second], 1));
-    assert_eq!(read("catalog_list.json"), (vec![first.clone(), row("^NDX", "^NDX", None)], 0));
-    assert_eq!(read("catalog_names.json"), (vec![first], 0));
-    assert!(catalog(&fixture("page.html"), &query).is_err());
+    assert_eq!(read("catalog_list.json"), (vec![first, row("^NDX", "^NDX", None)], 0));
+    for name in ["catalog_names.json", "empty.json", "page.html"] {
+        let answer = catalog(&fixture(name), &query);
+        assert!(matches!(answer, Err(ProviderError::Malformed { .. })), "{name}: {answer:?}");
+    }
 }
 
 #[test]
 fn markets_say_whether_they_are_open() {
-    let said = status(&fixture("market.json")).expect("a status");
+    let said = status(&fixture("market.json"), at(NOW)).expect("a status");
     let said: Vec<_> = said.iter().map(|one| (one.venue, one.market.as_str(), one.state.as_str(), one.open)).collect();
     let expected = [
         (Some("XNYS"), "Equity United States", "open", true),
@@ -328,5 +359,24 @@ fn markets_say_whether_they_are_open() {
         (Some("CRYPTO"), "Cryptocurrency Global", "open", true),
     ];
     assert_eq!(said, expected);
-    assert!(status(&fixture("empty.json")).is_err());
+    assert!(status(&fixture("empty.json"), at(NOW)).is_err());
+}
+
+#[test]
+fn new_york_is_in_its_regular_session_until_four_although_theirs_is_open_until_a_quarter_past() {
+    let table = [
+        ("2026-11-20T14:29:59Z", false),
+        ("2026-11-20T14:30:00Z", true),
+        ("2026-11-20T20:59:59Z", true),
+        ("2026-11-20T21:00:00Z", false),
+        ("2026-11-20T21:10:00Z", false),
+        // Summer time.
+        ("2026-07-17T13:30:00Z", true),
+        ("2026-07-17T20:05:00Z", false),
+    ];
+    for (now, open) in table {
+        let said = status(&fixture("market.json"), at(now)).expect(now);
+        assert_eq!((said[0].venue, said[0].state.as_str(), said[0].open), (Some("XNYS"), "open", open), "{now}");
+        assert!(said[2].open, "{now}: crypto is always open");
+    }
 }

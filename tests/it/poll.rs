@@ -144,7 +144,7 @@ impl Looking {
         let poll = Poll {
             name: "made",
             provider: Arc::clone(&made) as Arc<dyn Provider>,
-            polling: Polling { every: plan.every, at_once: plan.at_once },
+            polling: Polling { every: plan.every, at_once: plan.at_once, requests: 1 },
             clock: clock.clone(),
             calendars: Arc::new(Calendars::embedded()),
             subscriptions: subscribed,

@@ -184,7 +184,7 @@ impl Provider for Alpaca {
 
     /// What is made up has no price to look at.
     fn polling(&self) -> Option<Polling> {
-        (self.choice.feed != DataFeed::Test).then_some(Polling { every: POLL, at_once: AT_ONCE })
+        (self.choice.feed != DataFeed::Test).then_some(Polling { every: POLL, at_once: AT_ONCE, requests: 1 })
     }
 
     fn pages(&self, interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {

@@ -1,6 +1,7 @@
-//! Rows of `SPLITS` and `DIVIDENDS`.
+//! Splits and dividends: rows of `SPLITS` and `DIVIDENDS`, and what adjusted days say of them.
 
 use crate::market::{ActionKind, CorporateAction, Date};
+use crate::provider::alpha_vantage::series::Row;
 use crate::provider::alpha_vantage::wire::{Cells, rows};
 use crate::provider::contract::ProviderError;
 
@@ -17,6 +18,23 @@ pub fn dividends(body: &[u8], since: Date) -> Result<Vec<CorporateAction>, Provi
     actions(body, "alpha-vantage dividends", "ex_dividend_date", since, |row| {
         Some(ActionKind::Dividend { amount: row.positive("amount")?, currency: None })
     })
+}
+
+/// What happened on the days of a series, oldest first: "API Documentation", `TIME_SERIES_DAILY_ADJUSTED`,
+/// <https://www.alphavantage.co/documentation/>.
+pub(crate) fn of_days(rows: &[Row]) -> Vec<CorporateAction> {
+    let mut actions: Vec<_> = rows.iter().flat_map(of_day).collect();
+    actions.sort_by_key(|action| action.ex_date);
+    actions
+}
+
+/// The split and the dividend of a day: it is the first one at the new price.
+fn of_day(row: &Row) -> Vec<CorporateAction> {
+    let Some(ex_date) = row.label.get(..10).and_then(|date| date.parse().ok()) else { return Vec::new() };
+    let split = row.split.filter(|coefficient| (*coefficient - 1.0).abs() > f64::EPSILON);
+    let split = split.map(|numerator| ActionKind::Split { numerator, denominator: 1.0 });
+    let dividend = row.dividend.map(|amount| ActionKind::Dividend { amount, currency: None });
+    split.into_iter().chain(dividend).map(|kind| CorporateAction { ex_date, kind }).collect()
 }
 
 fn actions(

@@ -4,20 +4,34 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use crate::market::{Date, Interval, SourceBar, TimeOfDay, Timestamp, Zone};
+use crate::provider::alpha_vantage::action::of_days;
 use crate::provider::alpha_vantage::pages::{is_settled, month};
 use crate::provider::alpha_vantage::series::{Row, Series, series};
 use crate::provider::alpha_vantage::spell::index;
-use crate::provider::contract::{HistoryPage, ProviderError};
+use crate::provider::contract::{History, HistoryPage, ProviderError};
 
 /// How many rows a short answer has at most: the oldest ones are dropped without a word.
 const COMPACT_ROWS: usize = 100;
 
+/// The function of days, and the paid one that has splits and dividends too.
+pub(crate) const DAYS: &str = "TIME_SERIES_DAILY";
+pub(crate) const ADJUSTED_DAYS: &str = "TIME_SERIES_DAILY_ADJUSTED";
+
 /// A function by its name, and what is asked of it.
 pub(crate) type Question = (&'static str, Vec<(&'static str, String)>);
 
-/// The sealed bars of a page, oldest first; what was not asked for is in the answers too. `full` tells whether all days were asked for,
-/// and of minutes `now` is when the plan has them.
-pub fn bars(body: &[u8], page: &HistoryPage, full: bool, now: Timestamp) -> Result<Vec<SourceBar>, ProviderError> {
+/// Which days are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Days {
+    /// All of them, and not the last hundred only.
+    pub(crate) full: bool,
+    /// With their splits and dividends; prices are as traded all the same.
+    pub(crate) adjusted: bool,
+}
+
+/// The sealed bars of a page, oldest first, and of days what the company did on them; what was not asked for is in the answers too.
+/// `full` tells whether all days were asked for, and of minutes `now` is when the plan has them.
+pub fn history(body: &[u8], page: &HistoryPage, full: bool, now: Timestamp) -> Result<History, ProviderError> {
     let Series { zone, mut rows } = series(body, &what(page))?;
     let count = rows.len();
     if count == 0 && !page.interval.is_intraday() {
@@ -26,6 +40,7 @@ pub fn bars(body: &[u8], page: &HistoryPage, full: bool, now: Timestamp) -> Resu
     }
     // The newest first: of two rows of one week the later one is the week's.
     rows.sort_by_cached_key(|row| Reverse(row.label.clone()));
+    rows.dedup_by(|next, first| next.label == first.label);
     let clock = Clock { zone: zone.unwrap_or(Zone::NEW_YORK), at_end: labels_are_ends(&rows) };
     let mut bars: Vec<SourceBar> = rows.iter().filter_map(|row| bar(row, page.interval, clock)).collect();
     bars.sort_by_key(|bar| bar.open_time);
@@ -33,8 +48,11 @@ pub fn bars(body: &[u8], page: &HistoryPage, full: bool, now: Timestamp) -> Resu
     if page.interval == Interval::OneDay && !full && index(&page.spelling).is_none() && count >= COMPACT_ROWS {
         check_reach(&bars, page)?;
     }
-    bars.retain(|bar| page.from <= bar.open_time && bar.open_time < page.to && is_sealed(bar, now));
-    Ok(bars)
+    let is_inside = |at: Timestamp| page.from <= at && at < page.to;
+    bars.retain(|bar| is_inside(bar.open_time) && is_sealed(bar, now));
+    let mut actions = if page.interval == Interval::OneDay { of_days(&rows) } else { Vec::new() };
+    actions.retain(|action| is_inside(action.ex_date.midnight()) && is_settled(page.interval, action.ex_date, now));
+    Ok(History { bars, actions, ..History::default() })
 }
 
 /// For errors.
@@ -43,7 +61,7 @@ pub(crate) fn what(page: &HistoryPage) -> String {
 }
 
 /// How a page is asked for: "API Documentation", <https://www.alphavantage.co/documentation/>. `None` for bars that are not kept.
-pub(crate) fn question(page: &HistoryPage, full: bool) -> Option<Question> {
+pub(crate) fn question(page: &HistoryPage, days: Days) -> Option<Question> {
     if let Some(name) = index(&page.spelling) {
         return Some(("INDEX_DATA", vec![("symbol", name.to_owned()), ("interval", longer(page.interval)?.to_owned())]));
     }
@@ -55,8 +73,9 @@ pub(crate) fn question(page: &HistoryPage, full: bool) -> Option<Question> {
         Interval::ThirtyMinutes => minutes(page, symbol, "30min"),
         Interval::OneHour => return None,
         Interval::OneDay => {
-            let size = if full { "full" } else { "compact" };
-            ("TIME_SERIES_DAILY", vec![symbol, ("outputsize", size.to_owned())])
+            let function = if days.adjusted { ADJUSTED_DAYS } else { DAYS };
+            let size = if days.full { "full" } else { "compact" };
+            (function, vec![symbol, ("outputsize", size.to_owned())])
         }
         Interval::OneWeek => ("TIME_SERIES_WEEKLY", vec![symbol]),
         Interval::OneMonth => ("TIME_SERIES_MONTHLY", vec![symbol]),
@@ -134,8 +153,8 @@ fn check_reach(bars: &[SourceBar], page: &HistoryPage) -> Result<(), ProviderErr
     let slack = Duration::from_secs(7 * 86_400);
     match bars.first() {
         Some(oldest) if oldest.open_time > page.from + slack => {
-            let message = format!("{} reach back to {} only: outputsize = \"full\" reaches further", what(page), oldest.open_time.date());
-            Err(ProviderError::Fatal { message })
+            let further = "outputsize = \"full\", which is not in every plan, reaches further";
+            Err(ProviderError::Fatal { message: format!("{} reach back to {} only: {further}", what(page), oldest.open_time.date()) })
         }
         Some(_) | None => Ok(()),
     }
@@ -152,12 +171,13 @@ mod tests {
 
     #[test]
     fn each_interval_has_its_function() {
-        let ask = |spelling: &str, interval: Interval| {
-            question(&page(spelling, interval), false).map(|(function, query)| {
+        let ask_for = |spelling: &str, interval: Interval, days: Days| {
+            question(&page(spelling, interval), days).map(|(function, query)| {
                 let query: Vec<_> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 format!("{function} {}", query.join(" "))
             })
         };
+        let ask = |spelling: &str, interval: Interval| ask_for(spelling, interval, Days { full: false, adjusted: false });
         let minutes = "TIME_SERIES_INTRADAY symbol=IBM interval=5min month=2026-11 outputsize=full extended_hours=true adjusted=false";
         assert_eq!(ask("IBM", Interval::FiveMinutes).as_deref(), Some(minutes));
         assert_eq!(ask("IBM", Interval::OneDay).as_deref(), Some("TIME_SERIES_DAILY symbol=IBM outputsize=compact"));
@@ -166,5 +186,9 @@ mod tests {
         assert_eq!(ask("IBM", Interval::OneHour), None);
         assert_eq!(ask("^SPX", Interval::OneMonth).as_deref(), Some("INDEX_DATA symbol=SPX interval=monthly"));
         assert_eq!(ask("^SPX", Interval::OneMinute), None);
+        let all = Days { full: true, adjusted: true };
+        assert_eq!(ask_for("IBM", Interval::OneDay, all).as_deref(), Some("TIME_SERIES_DAILY_ADJUSTED symbol=IBM outputsize=full"));
+        assert_eq!(ask_for("IBM", Interval::OneWeek, all), ask("IBM", Interval::OneWeek));
+        assert_eq!(ask_for("^SPX", Interval::OneDay, all), ask("^SPX", Interval::OneDay));
     }
 }

@@ -60,7 +60,7 @@ impl AlphaVantage {
 
     async fn status(&self) -> Result<Vec<SaidStatus>, ProviderError> {
         let body = self.ask("MARKET_STATUS", Vec::new(), "alpha-vantage market status".to_owned()).await?;
-        status(&body)
+        status(&body, self.now())
     }
 }
 

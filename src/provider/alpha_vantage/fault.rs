@@ -42,6 +42,11 @@ pub fn disguised(body: &[u8], call: &Call, now: Timestamp) -> Option<ProviderErr
     Some(told(&words.as_str().to_ascii_lowercase(), &call.what, now))
 }
 
+/// What the words for a paid function come to.
+pub(crate) fn not_in_plan(what: &str) -> ProviderError {
+    ProviderError::NotEntitled { message: format!("{what}: it is not in the plan of the key") }
+}
+
 /// A bad symbol and a bad parameter look the same.
 fn rejected(lower: &str, what: &str) -> ProviderError {
     if lower.contains("apikey") {
@@ -60,7 +65,7 @@ fn told(lower: &str, what: &str, now: Timestamp) -> ProviderError {
     } else if says(&["spreading out"]) {
         ProviderError::RateLimited { after: Some(BURST) }
     } else if says(&["premium"]) && says(&["endpoint", "feature"]) {
-        ProviderError::NotEntitled { message: format!("{what}: it is not in the plan of the key") }
+        not_in_plan(what)
     } else if says(&["per second", "per minute"]) {
         ProviderError::RateLimited { after: Some(BURST) }
     } else if says(&["per day"]) {

@@ -41,19 +41,17 @@ pub fn found(body: &[u8], query: &DirectoryQuery) -> Result<DirectoryPage, Provi
     Ok(page(rows.collect(), &DirectoryQuery { search: None, ..query.clone() }))
 }
 
-/// `INDEX_CATALOG`: a list, or an object with one in it, of objects or of symbols alone; or an object of names by symbols.
+/// `INDEX_CATALOG`: a list, or an object with one in it, of objects or of symbols alone.
 pub fn catalog(body: &[u8], query: &DirectoryQuery) -> Result<DirectoryPage, ProviderError> {
     let wrong = || malformed("the alpha-vantage catalogue of indices has no list".to_owned(), body);
     let value: Value = serde_json::from_slice(body).map_err(|_| wrong())?;
-    let rows = match &value {
-        Value::Array(rows) => rows.iter().map(index).collect(),
-        Value::Object(members) => match members.values().find_map(Value::as_array) {
-            Some(rows) => rows.iter().map(index).collect(),
-            None => members.iter().map(|(symbol, name)| index_of(symbol, name.as_str())).collect(),
-        },
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return Err(wrong()),
+    let list = match &value {
+        Value::Array(rows) => Some(rows),
+        // Members beside a list are words about it, and without one they are no instruments.
+        Value::Object(members) => members.values().find_map(Value::as_array),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     };
-    Ok(page(rows, query))
+    Ok(page(list.ok_or_else(wrong)?.iter().map(index).collect(), query))
 }
 
 fn index(row: &Value) -> Option<Listed> {
@@ -62,11 +60,8 @@ fn index(row: &Value) -> Option<Listed> {
         let is_wanted = |member: &str| names.iter().any(|name| member.rsplit(". ").next().unwrap_or(member).eq_ignore_ascii_case(name));
         members.iter().find(|(member, _)| is_wanted(member)).and_then(|(_, value)| value.as_str())
     };
-    index_of(row.as_str().or_else(|| text(&SYMBOLS))?, text(&NAMES))
-}
-
-fn index_of(symbol: &str, name: Option<&str>) -> Option<Listed> {
-    let name = name.filter(|name| !is_nothing(name)).map(|name| clean(name).trim().to_owned());
+    let symbol = row.as_str().or_else(|| text(&SYMBOLS))?;
+    let name = text(&NAMES).filter(|name| !is_nothing(name)).map(|name| clean(name).trim().to_owned());
     instrument(&of_index(symbol.trim_start_matches('^')), AssetClass::Index, name)
 }
 

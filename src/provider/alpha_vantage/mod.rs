@@ -17,7 +17,7 @@ mod spell;
 mod wire;
 
 pub use action::{dividends, splits};
-pub use bars::bars;
+pub use bars::history;
 pub use company::{overview, statements};
 pub use fault::disguised;
 pub use hours::status;

@@ -25,7 +25,8 @@ pub fn look(body: &[u8], spelling: &str, late: Duration, ts_recv: Timestamp) -> 
     if cells.is_empty() {
         return Err(ProviderError::NotFound { message: format!("alpha-vantage has no price of {spelling}") });
     }
-    if cells.text("symbol").is_some_and(|symbol| !symbol.eq_ignore_ascii_case(spelling)) {
+    // Whether a class of shares stands after a hyphen or a point in answers is not documented.
+    if cells.text("symbol").is_some_and(|symbol| !symbol.replace('.', "-").eq_ignore_ascii_case(spelling)) {
         return Err(malformed(format!("{what}: it is one of somebody else"), body));
     }
     let price = cells.positive("price").ok_or_else(|| malformed(format!("{what}: there is no price"), body))?;

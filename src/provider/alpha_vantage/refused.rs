@@ -14,9 +14,10 @@ const BELIEVED: Duration = Duration::from_secs(86_400);
 pub(crate) struct Refused(Mutex<HashMap<String, Timestamp>>);
 
 impl Refused {
-    /// Keeps in mind that this was refused.
-    pub(crate) fn learn(&self, dataset: &str, now: Timestamp) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(dataset.to_owned(), now);
+    /// Keeps in mind that this was refused; the answer is whether that is news.
+    pub(crate) fn learn(&self, dataset: &str, now: Timestamp) -> bool {
+        let before = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(dataset.to_owned(), now);
+        before.is_none_or(|at| now.since(at) >= BELIEVED)
     }
 
     /// Whether it was refused not long ago.
@@ -32,9 +33,11 @@ mod tests {
     #[test]
     fn a_refusal_is_believed_for_a_day() {
         let (refused, now) = (Refused::default(), Timestamp::from_seconds(1_795_186_860));
-        refused.learn("TIME_SERIES_DAILY full", now);
+        assert!(refused.learn("TIME_SERIES_DAILY full", now));
+        assert!(!refused.learn("TIME_SERIES_DAILY full", now));
         assert!(refused.holds("TIME_SERIES_DAILY full", now + BELIEVED / 2));
         assert!(!refused.holds("TIME_SERIES_DAILY full", now + BELIEVED));
         assert!(!refused.holds("TIME_SERIES_DAILY", now));
+        assert!(refused.learn("TIME_SERIES_DAILY full", now + BELIEVED), "a day later it is news again");
     }
 }

@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::config::Section;
 use crate::market::{AssetClass, Delay, EventKind, Interval, MarketEvent, Symbol, Timestamp, Zone};
 use crate::provider::ability::{Actions, Company, Directory, MarketHours};
-use crate::provider::alpha_vantage::bars::{bars, question, what};
-use crate::provider::alpha_vantage::fault::disguised;
+use crate::provider::alpha_vantage::bars::{ADJUSTED_DAYS, DAYS, Days, Question, history, question, what};
+use crate::provider::alpha_vantage::fault::{disguised, not_in_plan};
 use crate::provider::alpha_vantage::pages::{Reach, pages};
 use crate::provider::alpha_vantage::quote::look;
 use crate::provider::alpha_vantage::refused::Refused;
@@ -22,6 +22,9 @@ use crate::provider::protocol::Protocol;
 /// How late the plans with delayed prices are, and how late a price is at least where the plan has none of today.
 const LATE: u32 = 900;
 
+/// All days, as refusals know them: a plan may have the last hundred only.
+const ALL_DAYS: &str = "TIME_SERIES_DAILY full";
+
 /// Alpha Vantage, ready to be asked.
 pub struct AlphaVantage {
     net: Net,
@@ -29,7 +32,8 @@ pub struct AlphaVantage {
     key: SecretString,
     entitlement: Entitlement,
     as_text: bool,
-    full: bool,
+    /// What the config wishes for.
+    days: Days,
     poll: Duration,
     refused: Refused,
 }
@@ -87,7 +91,7 @@ impl AlphaVantage {
             key: section.secret("api_key").cloned().unwrap_or_default(),
             entitlement: Entitlement::read(section.text("entitlement")),
             as_text: section.text("datatype") == "csv",
-            full: section.text("outputsize") == "full",
+            days: Days { full: section.text("outputsize") == "full", adjusted: section.flag("adjusted") },
             poll: Duration::from_secs(section.integer("poll_s")),
             refused: Refused::default(),
         }
@@ -100,9 +104,8 @@ impl AlphaVantage {
 
     /// The same, in another form. What the plan was found not to have is not asked for again for a day.
     pub(crate) async fn ask_as(&self, body: Body, function: &str, query: Query, what: String) -> Result<Vec<u8>, ProviderError> {
-        let is_full = query.iter().any(|(name, value)| *name == "outputsize" && value == "full");
-        let dataset = if is_full { format!("{function} full") } else { function.to_owned() };
-        if self.refused.holds(&dataset, self.now()) {
+        let dataset = dataset(function, &query);
+        if self.refused.holds(dataset, self.now()) {
             return Err(ProviderError::NotEntitled { message: format!("{what}: it is not in the plan of the key; asked again in a day") });
         }
         let mut full = vec![("function", function.to_owned())];
@@ -111,10 +114,21 @@ impl AlphaVantage {
         full.push(("apikey", self.key.expose_secret().to_owned()));
         let call = Call { url: format!("{}/query", self.rest_url), query: full, what, disguised, body, ..Call::default() };
         let answer = self.net.http.get(&call).await;
-        if matches!(answer, Err(ProviderError::NotEntitled { .. })) {
-            self.refused.learn(&dataset, self.now());
+        // The words alone count: a status without them may be that of anybody on the way.
+        let refusal = self.net.http.redact().error(not_in_plan(&call.what));
+        if answer.as_ref().is_err_and(|error| *error == refusal) {
+            self.learn(dataset);
         }
         answer
+    }
+
+    /// Keeps a refusal in mind, and says once what is done without.
+    fn learn(&self, dataset: &str) {
+        if self.refused.learn(dataset, self.now())
+            && let Some(less) = less(dataset)
+        {
+            tracing::warn!(feed = "alpha-vantage", "{less}; asked again in a day");
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -133,24 +147,47 @@ impl AlphaVantage {
     }
 
     async fn history(&self, page: &HistoryPage) -> Result<History, ProviderError> {
-        let Some((function, mut query)) = question(page, self.full) else {
-            return Err(ProviderError::Fatal { message: format!("alpha-vantage has no {} bars of {}", page.interval, page.spelling) });
-        };
-        let is_intraday = page.interval.is_intraday();
-        if is_intraday {
+        let (body, days) = self.page(page).await?;
+        let now = self.now();
+        let as_of = if page.interval.is_intraday() { self.reach(now).newest(now) } else { now };
+        history(&body, page, days.full, as_of)
+    }
+
+    /// A page as it was sent, and which days were asked for. Of what turns out to be refused, the next best is asked for.
+    async fn page(&self, page: &HistoryPage) -> Result<(Vec<u8>, Days), ProviderError> {
+        let form = if self.as_text { Body::Csv } else { Body::Json };
+        loop {
+            let days = self.days(self.now());
+            let Some((function, query)) = self.question(page, days) else {
+                return Err(ProviderError::Fatal { message: format!("alpha-vantage has no {} bars of {}", page.interval, page.spelling) });
+            };
+            let answer = self.ask_as(form, function, query, what(page)).await;
+            let is_refused = matches!(answer, Err(ProviderError::NotEntitled { .. }));
+            if !is_refused || self.question(page, self.days(self.now())) == self.question(page, days) {
+                return answer.map(|body| (body, days));
+            }
+        }
+    }
+
+    fn question(&self, page: &HistoryPage, days: Days) -> Option<Question> {
+        let (function, mut query) = question(page, days)?;
+        if page.interval.is_intraday() {
             query.extend(self.entitlement.name().map(|name| ("entitlement", name.to_owned())));
         }
-        let form = if self.as_text { Body::Csv } else { Body::Json };
         if self.as_text {
             query.push(("datatype", "csv".to_owned()));
         }
-        let body = self.ask_as(form, function, query, what(page)).await?;
-        let as_of = if is_intraday { self.reach().newest(self.now()) } else { self.now() };
-        Ok(History { bars: bars(&body, page, self.full, as_of)?, ..History::default() })
+        Some((function, query))
     }
 
-    fn reach(&self) -> Reach {
-        Reach { late: self.entitlement.name().map(|_| self.entitlement.late()), full: self.full }
+    /// Which days there are in the plan, as far as it is known.
+    fn days(&self, now: Timestamp) -> Days {
+        let has = |wanted: bool, dataset: &str| wanted && !self.refused.holds(dataset, now);
+        Days { full: has(self.days.full, ALL_DAYS), adjusted: has(self.days.adjusted, ADJUSTED_DAYS) }
+    }
+
+    fn reach(&self, now: Timestamp) -> Reach {
+        Reach { late: self.entitlement.name().map(|_| self.entitlement.late()), full: self.days(now).full }
     }
 
     /// There is nothing that is free: it is one request of the day.
@@ -193,11 +230,11 @@ impl Provider for AlphaVantage {
     }
 
     fn polling(&self) -> Option<Polling> {
-        Some(Polling { every: self.poll, at_once: 1 })
+        Some(Polling { every: self.poll, at_once: 1, requests: 1 })
     }
 
     fn pages(&self, interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {
-        pages(self.reach(), interval, from, to, now)
+        pages(self.reach(now), interval, from, to, now)
     }
 
     fn history<'a>(&'a self, page: &'a HistoryPage) -> BoxFuture<'a, Result<History, ProviderError>> {
@@ -222,5 +259,20 @@ impl Provider for AlphaVantage {
 
     fn market_hours(&self) -> Option<&dyn MarketHours> {
         Some(self)
+    }
+}
+
+/// What a refusal is of: all days may be refused where the last hundred are not, anything else is in a plan or it is not.
+fn dataset<'a>(function: &'a str, query: &[(&'static str, String)]) -> &'a str {
+    let is_full = query.iter().any(|(name, value)| *name == "outputsize" && value == "full");
+    if function == DAYS && is_full { ALL_DAYS } else { function }
+}
+
+/// What it comes to that a dataset was refused; `None` where nothing stands in for it, and the question fails.
+fn less(dataset: &str) -> Option<&'static str> {
+    match dataset {
+        ADJUSTED_DAYS => Some("days come without splits and dividends: adjusted days are not in the plan of the key"),
+        ALL_DAYS => Some("days are the last 100 only: all of them are not in the plan of the key"),
+        _ => None,
     }
 }

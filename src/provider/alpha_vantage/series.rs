@@ -32,6 +32,10 @@ pub(crate) struct Row {
     pub(crate) close: f64,
     /// Left out at times, and for indices always.
     pub(crate) volume: Option<f64>,
+    /// What a share is paid on that day, in adjusted series only; 0 is nothing.
+    pub(crate) dividend: Option<f64>,
+    /// How many shares one becomes on that day, in adjusted series only; 1 on most days.
+    pub(crate) split: Option<f64>,
 }
 
 /// Reads a body; a row with a hole in it is left out, and an empty object has no rows.
@@ -49,7 +53,8 @@ pub(crate) fn series(body: &[u8], what: &str) -> Result<Series, ProviderError> {
         Some(elements) => elements.iter().filter_map(labelled).collect(),
         None => by_label(data).ok_or_else(|| malformed(format!("{what}: the series has no rows"), body))?,
     };
-    Ok(Series { zone: zone(&members), rows })
+    let zone = zone(&members).map_err(|()| malformed(format!("{what}: the time zone cannot be read"), body))?;
+    Ok(Series { zone, rows })
 }
 
 fn is_nested(value: &RawValue) -> bool {
@@ -77,11 +82,14 @@ fn row(label: &str, cells: &Cells<'_>) -> Option<Row> {
         low: cells.number("low")?,
         close: cells.number("close")?,
         volume: cells.number("volume"),
+        dividend: cells.positive("dividend amount").or_else(|| cells.positive("dividend_amount")),
+        split: cells.positive("split coefficient").or_else(|| cells.positive("split_coefficient")),
     })
 }
 
-fn zone(members: &Members<'_>) -> Option<Zone> {
-    let meta = members.iter().find(|(name, _)| name.as_str() == META).map(|(_, meta)| *meta)?;
-    let cells = Cells::of_object(meta)?;
-    cells.text("Time Zone")?.parse().ok()
+/// The zone that is named, if one is. What cannot be read must not stand for New York.
+fn zone(members: &Members<'_>) -> Result<Option<Zone>, ()> {
+    let meta = members.iter().find(|(name, _)| name.as_str() == META).map(|(_, meta)| *meta);
+    let cells = meta.and_then(Cells::of_object).unwrap_or_default();
+    cells.text("Time Zone").map(|name| name.trim().parse::<Zone>().map_err(|_| ())).transpose()
 }

@@ -83,6 +83,12 @@ const KEYS: &[KeySpec] = &[
         default: "\"compact\"",
         kind: KeyKind::Choice(&["compact", "full"]),
     },
+    KeySpec {
+        name: "adjusted",
+        sentence: "Whether days come with splits and dividends, which is a paid function.",
+        default: "false",
+        kind: KeyKind::Flag,
+    },
 ];
 
 fn open(section: &Section, net: Net) -> Arc<dyn Provider> {

@@ -122,7 +122,7 @@ impl Provider for Binance {
     }
 
     fn polling(&self) -> Option<Polling> {
-        Some(Polling { every: POLL, at_once: 1 })
+        Some(Polling { every: POLL, at_once: 1, requests: 2 })
     }
 
     fn pages(&self, interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {

@@ -102,7 +102,7 @@ impl Provider for Finnhub {
     }
 
     fn polling(&self) -> Option<Polling> {
-        Some(Polling { every: POLL, at_once: 1 })
+        Some(Polling { every: POLL, at_once: 1, requests: 1 })
     }
 
     fn pages(&self, _: Interval, _: Timestamp, _: Timestamp, _: Timestamp) -> Vec<(Timestamp, Timestamp)> {

@@ -105,11 +105,11 @@ impl Fmp {
             match self.look_at(spelling).await {
                 Ok(found) => events.extend(found),
                 Err(error) => {
-                    let goes_on = matches!(error, ProviderError::NotFound { .. } | ProviderError::NotEntitled { .. });
-                    wrong = Some(error);
-                    if !goes_on {
-                        break;
+                    if !matches!(error, ProviderError::NotFound { .. } | ProviderError::NotEntitled { .. }) {
+                        return Err(error);
                     }
+                    tracing::debug!(feed = "fmp", "{error}");
+                    wrong = Some(error);
                 }
             }
         }
@@ -209,7 +209,7 @@ impl Provider for Fmp {
 
     fn polling(&self) -> Option<Polling> {
         let at_once = if self.refused.holds(BATCH, self.now()) { 1 } else { AT_ONCE };
-        Some(Polling { every: self.poll, at_once })
+        Some(Polling { every: self.poll, at_once, requests: 1 })
     }
 
     fn pages(&self, interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {

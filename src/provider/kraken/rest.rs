@@ -90,7 +90,7 @@ impl Provider for Kraken {
     }
 
     fn polling(&self) -> Option<Polling> {
-        Some(Polling { every: POLL, at_once: 1 })
+        Some(Polling { every: POLL, at_once: 1, requests: 1 })
     }
 
     fn pages(&self, interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {

@@ -12,10 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::calendar::Calendars;
 use crate::host::{EngineLock, LockError};
-use crate::market::{EventKind, InstrumentId, MarketEvent, Timestamp};
+use crate::market::{EventKind, MarketEvent, Timestamp};
 use crate::provider::contract::ProviderError;
 use crate::provider::net::establish::{Connection, Heard, Means};
 use crate::provider::net::limit::Limiter;
+use crate::provider::net::message::{FeedMessage, Subscription};
 use crate::provider::protocol::{Promise, StreamItem};
 use crate::snapshot::{FeedState, FeedView};
 
@@ -35,26 +36,6 @@ const SUCCESSION: Duration = Duration::from_secs(10);
 const PLACE: Duration = Duration::from_secs(30);
 /// How long after a failed replacement the next is tried.
 const ANOTHER: Duration = Duration::from_secs(30);
-
-/// A symbol that the feed should speak of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscription {
-    /// As the source spells it.
-    pub spelling: String,
-    pub instrument: InstrumentId,
-    /// Whose calendar says when data are promised.
-    pub venue: Arc<str>,
-}
-
-/// What a feed tells the engine.
-#[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a line is told once a second, and moved as it is")]
-pub enum FeedMessage {
-    Events(Vec<MarketEvent>),
-    State(FeedView),
-    /// Nothing could be heard between these instants.
-    Deaf(Timestamp, Timestamp),
-}
 
 /// A live feed over a socket.
 pub struct Feed {
@@ -144,6 +125,9 @@ impl Feed {
         // A feed that is down stays down, and says since when, until it is back.
         if self.view.attempt == 0 {
             self.enter(FeedState::Connecting).await;
+        }
+        if let Err(error) = self.limiter.may_receive() {
+            return (End::Broken(error), None);
         }
         // Held as long as the connection is.
         let _place = match self.take_place() {
@@ -367,6 +351,7 @@ impl Feed {
     async fn look(&mut self, line: &mut Line, promise: &Promise) -> Result<(), ProviderError> {
         let now = self.now();
         self.view.rate.roll(now);
+        self.limiter.may_receive()?;
         if line.replace_at.is_some_and(|at| at <= now) {
             self.replace(line, "the connection is near the end of its life");
         }

@@ -105,6 +105,8 @@ impl Http {
         let client = Client::builder()
             .tls_backend_preconfigured(client_config().as_ref().clone())
             .user_agent(options.user_agent.clone())
+            // Another host would be sent our keys.
+            .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("the client has only values that were checked");
         let limiter = Limiter::new(options.source, options.limits, clock.clone());
@@ -127,9 +129,14 @@ impl Http {
         (|| self.once(call))
             .retry(pace)
             .sleep(self.clock.clone())
-            .when(|error| error.is_retryable() && error.after(self.clock.now()).is_none_or(|wait| wait <= PATIENCE))
+            .when(|error| self.is_worth_another(error) && error.after(self.clock.now()).is_none_or(|wait| wait <= PATIENCE))
             .adjust(|error, pause| pause.map(|pause| error.after(self.clock.now()).map_or(pause, |wait| wait.max(pause))))
             .await
+    }
+
+    /// An answer that makes no sense is not bought three times more where requests are counted by the day.
+    fn is_worth_another(&self, error: &ProviderError) -> bool {
+        error.is_retryable() && !(self.limiter.is_capped() && matches!(error, ProviderError::Malformed { .. }))
     }
 
     /// Takes the keys out of a text.

@@ -18,6 +18,8 @@ use crate::store::{RequestCount, Store};
 
 /// A longer rest is told to the caller, who has other things to do.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// No limit lasts longer.
+const FARTHEST: Duration = Duration::from_secs(2 * 86_400);
 /// How long the store may take to count a request of a source that has a cap.
 const LEDGER: Duration = Duration::from_secs(3);
 
@@ -87,9 +89,30 @@ impl Limiter {
         self.spend(u64::from(weight.get())).await
     }
 
-    /// Nobody asks before `until`.
+    /// Nobody asks before `until`. A time that is further away than any limit lasts is not believed.
     pub fn rest(&self, until: Timestamp) {
-        self.tally(|tally| tally.rest_until = tally.rest_until.max(until));
+        let farthest = self.clock.now() + FARTHEST;
+        self.tally(|tally| tally.rest_until = tally.rest_until.max(until.min(farthest)));
+    }
+
+    /// Whether a day has a cap.
+    pub(crate) fn is_capped(&self) -> bool {
+        self.shared.limits.per_day.is_some()
+    }
+
+    /// Whether more may be received this month.
+    pub(crate) fn may_receive(&self) -> Result<(), ProviderError> {
+        let (now, limits, source) = (self.clock.now(), self.shared.limits, self.shared.source);
+        let Some(cap) = limits.bytes_per_month else { return Ok(()) };
+        let received = self.tally(|tally| {
+            tally.roll(now);
+            tally.bytes_of_month()
+        });
+        if received < cap {
+            return Ok(());
+        }
+        let message = format!("the {} MB that {source} allows in thirty days are used up", cap / 1_000_000);
+        Err(ProviderError::UsedUp { message, until: next_day(now) })
     }
 
     /// Counts what was received.
@@ -165,15 +188,8 @@ impl Limiter {
     async fn spend(&self, weight: u64) -> Result<(), ProviderError> {
         let (now, limits, source) = (self.clock.now(), self.shared.limits, self.shared.source);
         let used_up = |message: String| ProviderError::UsedUp { message, until: next_day(now) };
-        self.tally(|tally| {
-            tally.roll(now);
-            match limits.bytes_per_month {
-                Some(cap) if tally.bytes_of_month() >= cap => {
-                    Err(used_up(format!("the {} MB that {source} allows in thirty days are used up", cap / 1_000_000)))
-                }
-                Some(_) | None => Ok(()),
-            }
-        })?;
+        self.may_receive()?;
+        self.tally(|tally| tally.roll(now));
         let Some(cap) = limits.per_day else {
             self.tally(|tally| tally.spend(weight));
             return Ok(());

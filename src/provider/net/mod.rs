@@ -5,6 +5,7 @@ mod feed;
 mod headers;
 mod http;
 mod limit;
+mod message;
 mod poll;
 mod record;
 mod recording;
@@ -20,10 +21,11 @@ use crate::provider::protocol::Protocol;
 
 pub(crate) use establish::Means;
 
-pub use feed::{Feed, FeedMessage, Subscription};
+pub use feed::Feed;
 pub use headers::standard_headers;
 pub use http::{Body, Call, Http, HttpOptions};
 pub use limit::{Limiter, Limits};
+pub use message::{FeedMessage, Subscription};
 pub use poll::{Poll, PollReport};
 pub use record::{Direction, Lost, LostStretch, Record, Recorder, Said, Taped};
 pub use recording::{Entry, Kept, Note, Problem, Reader, Recording, RecordingError};

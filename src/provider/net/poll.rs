@@ -14,7 +14,7 @@ use crate::calendar::Calendars;
 use crate::host::Clock;
 use crate::market::{InstrumentId, Timestamp};
 use crate::provider::contract::{Polling, Provider, ProviderError};
-use crate::provider::net::feed::{FeedMessage, Subscription};
+use crate::provider::net::message::{FeedMessage, Subscription};
 use crate::provider::net::tally::next_day;
 
 /// How long a symbol that the source does not know is left alone.
@@ -102,6 +102,8 @@ impl Poll {
         // What somebody asked for may spend what is kept back.
         let mut asked = false;
         loop {
+            // What the source answered may have changed how it can be looked at.
+            self.polling = self.provider.polling().unwrap_or(self.polling);
             let wanted = self.subscriptions.borrow_and_update().clone();
             looked.retain(|spelling, _| wanted.iter().any(|s| s.spelling == *spelling));
             let now = self.clock.now();
@@ -171,7 +173,7 @@ impl Poll {
     fn floor(&self, symbols: usize, slower: u32, share: u8) -> Option<Duration> {
         let looks = u32::try_from(symbols.div_ceil(self.polling.at_once.max(1))).unwrap_or(u32::MAX);
         let each = self.provider.net().http.limiter().pace(share)?;
-        Some(each.saturating_mul(looks).max(self.polling.every) * slower)
+        Some(each.saturating_mul(looks.saturating_mul(self.polling.requests)).max(self.polling.every) * slower)
     }
 
     /// How long a symbol is left alone: longer while the socket brings everything, while nobody sees it, and while it is not traded.
@@ -200,7 +202,12 @@ impl Poll {
                 Rest::No
             }
             Err(error @ ProviderError::NotFound { .. }) => {
-                tracing::warn!(feed = self.name, "{error}");
+                if self.report.borrow().answered.is_none() && self.provider.stream().is_none() {
+                    // Nothing else explains why there are no prices.
+                    self.tell(Some(error.to_string()), None);
+                } else {
+                    tracing::warn!(feed = self.name, "{error}");
+                }
                 Rest::Symbols(UNKNOWN)
             }
             Err(error) => self.rest_after(&error),

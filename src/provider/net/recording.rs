@@ -110,8 +110,9 @@ impl Recording {
     pub async fn broken(&mut self) -> RecordingError {
         match (&mut self.done).await {
             Ok(Err(error)) => error,
+            Err(_) => died(),
             // It ends by itself only when it fails.
-            Ok(Ok(_)) | Err(_) => std::future::pending().await,
+            Ok(Ok(_)) => std::future::pending().await,
         }
     }
 
@@ -119,9 +120,7 @@ impl Recording {
     pub async fn finish(self, at: Timestamp) -> Result<Kept, RecordingError> {
         // Nobody else sets it.
         let _ = self.ending.set(at);
-        let gone =
-            || RecordingError { path: "the recording".to_owned(), kept: Kept::default(), source: io::Error::other("its thread died") };
-        self.done.await.unwrap_or_else(|_| Err(gone()))
+        self.done.await.unwrap_or_else(|_| Err(died()))
     }
 }
 
@@ -403,6 +402,10 @@ impl Entry {
             Self::Note(Note::Began { at, .. } | Note::Lost { at, .. } | Note::Ended { at }) => *at,
         }
     }
+}
+
+fn died() -> RecordingError {
+    RecordingError { path: "the recording".to_owned(), kept: Kept::default(), source: io::Error::other("its thread died") }
 }
 
 #[cfg(test)]

@@ -184,7 +184,7 @@ impl Provider for Polygon {
     }
 
     fn polling(&self) -> Option<Polling> {
-        Some(Polling { every: self.poll, at_once: AT_ONCE })
+        Some(Polling { every: self.poll, at_once: AT_ONCE, requests: 2 })
     }
 
     fn pages(&self, interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {

@@ -213,7 +213,7 @@ impl Provider for Yahoo {
     }
 
     fn polling(&self) -> Option<Polling> {
-        Some(Polling { every: self.poll, at_once: AT_ONCE })
+        Some(Polling { every: self.poll, at_once: AT_ONCE, requests: 1 })
     }
 
     fn pages(&self, interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {
