@@ -1,5 +1,6 @@
 //! A connection that is ready: opened, let in, subscribed.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -35,6 +36,9 @@ pub(crate) struct Connection {
     /// What is subscribed, by the source's spelling.
     pub(crate) subscribed: Vec<String>,
 }
+
+/// A connection on its way that is to take the place of another, with what it brings.
+pub(crate) type Succession = Pin<Box<dyn Future<Output = Result<(Connection, Vec<Heard>), ProviderError>> + Send>>;
 
 /// What a connection brought.
 #[derive(Debug)]
@@ -198,6 +202,14 @@ impl Connection {
             StreamItem::Ended(error) => StreamItem::Ended(redact.error(error)),
             item => item,
         }
+    }
+}
+
+/// The next connection, when there is one to wait for.
+pub(crate) async fn arrival(next: &mut Option<Succession>) -> Result<(Connection, Vec<Heard>), ProviderError> {
+    match next {
+        Some(next) => next.await,
+        None => std::future::pending().await,
     }
 }
 

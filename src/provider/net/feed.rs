@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::calendar::Calendars;
 use crate::host::{EngineLock, LockError};
 use crate::market::{EventKind, MarketEvent, Timestamp};
 use crate::provider::contract::ProviderError;
-use crate::provider::net::establish::{Connection, Heard, Means};
+use crate::provider::net::establish::{Connection, Heard, Means, Succession, arrival};
 use crate::provider::net::limit::Limiter;
 use crate::provider::net::message::{FeedMessage, Subscription};
 use crate::provider::protocol::{Promise, StreamItem};
@@ -68,8 +67,6 @@ struct Line {
     /// The one that replaces it, while it is being opened.
     next: Option<Succession>,
 }
-
-type Succession = Pin<Box<dyn Future<Output = Result<(Connection, Vec<Heard>), ProviderError>> + Send>>;
 
 /// Why listening ended.
 enum End {
@@ -478,14 +475,6 @@ impl Line {
 fn replacement(opened: Timestamp, promise: &Promise) -> Option<Timestamp> {
     let ahead = AHEAD + AHEAD.mul_f64(fastrand::f64());
     promise.lifetime.map(|lifetime| opened + lifetime.saturating_sub(ahead).max(lifetime / 2))
-}
-
-/// The next connection, when there is one to wait for.
-async fn arrival(next: &mut Option<Succession>) -> Result<(Connection, Vec<Heard>), ProviderError> {
-    match next {
-        Some(next) => next.await,
-        None => std::future::pending().await,
-    }
 }
 
 fn pace() -> ExponentialBackoff {
