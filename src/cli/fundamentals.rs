@@ -114,7 +114,10 @@ fn candidates(sources: &Sources, args: &FundamentalsArgs) -> Vec<Candidate> {
 }
 
 async fn ask(candidates: &[Candidate], statement: Statement, args: &FundamentalsArgs) -> Result<(Source, Vec<Fundamental>), String> {
-    let mut refused = "no enabled source with a key has it".to_owned();
+    let mut refused = match &args.source {
+        Some(name) => format!("{name} does not have it"),
+        None => "no enabled source with a key has it".to_owned(),
+    };
     for Candidate { opened, spelling, .. } in candidates {
         let Some(company) = opened.provider.company().filter(|company| company.statements().contains(&statement)) else { continue };
         let period = match (statement, args.period) {

@@ -9,10 +9,11 @@ use crate::cli::exit::{Done, Usage};
 use crate::cli::health::{notes, standing};
 use crate::cli::output::{FormatArg, Rows};
 use crate::cli::session::{Globals, Session, block_on};
-use crate::engine::{HealthNote, Opened, Sources, catalogue};
+use crate::config::{Config, KeyKind};
+use crate::engine::{HealthNote, Opened, Sources, catalogue, open_for_check};
 use crate::export::Value;
 use crate::market::Timestamp;
-use crate::provider::{Provider, ProviderError};
+use crate::provider::{PROVIDERS, Provider, ProviderError, ProviderSpec};
 use crate::request::{KeyState, ProviderFacts, SourceKind};
 use crate::snapshot::Usage as Spent;
 use crate::store::Creation;
@@ -133,28 +134,44 @@ async fn check(session: &Session, name: &str) -> Result<Done> {
         return Err(Usage(format!("there is no source '{name}'; there are {}", known.join(", "))).into());
     };
     let sources = Sources::open(&session.config, &session.clock);
-    let Some((_, opened)) = sources.find(name) else {
-        let why = if facts.enabled { "has no key: it is never called" } else { "is turned off in the config" };
+    let Some((_, found)) = sources.find(name) else {
+        let why = if facts.enabled { no_key(&session.config, name) } else { "is turned off in the config".to_owned() };
         eprintln!("openbell: {name} {why}");
         return Ok(Done::No);
     };
-    let counted = session.counted(&sources).await;
+    // Asked once, and counted like any other request.
+    let checked = Sources::new(vec![open_for_check(found.spec, &session.config, &session.clock)], &session.config);
+    let opened = &checked.opened()[0];
+    let counted = session.counted(&checked).await;
     let began = session.clock.now();
     let answer = opened.provider.check().await;
-    counted.save(&sources).await;
+    counted.save(&checked).await;
     let took = session.clock.now().since(began).as_millis();
     match answer {
         Ok(said) => {
             crate::cli::output::print(&format!("{name} answers in {took} ms: {said}\n"))?;
             Ok(Done::Yes)
         }
-        Err(error) => Err(anyhow!("{name}: {error}{}", advice(&error))),
+        Err(error) => Err(anyhow!("{name}: {error}{}", advice(&error, opened.spec.secrets().next().is_some()))),
     }
 }
 
+/// Which of its keys are missing, and where they are looked for.
+fn no_key(config: &Config, name: &str) -> String {
+    let section = config.section(&format!("provider.{name}"));
+    let spec = PROVIDERS.iter().find(|spec| spec.name == name);
+    let missing = spec.into_iter().flat_map(ProviderSpec::secrets).filter(|key| section.secret(key.name).is_none());
+    let told = missing.map(|key| match key.kind {
+        KeyKind::Secret(variables) => format!("{} or {} in [provider.{name}]", variables.join(" or "), key.name),
+        _ => key.name.to_owned(),
+    });
+    format!("has no key and is never called; set {}", told.collect::<Vec<_>>().join(", and "))
+}
+
 /// What to do next, where we know it.
-fn advice(error: &ProviderError) -> &'static str {
+fn advice(error: &ProviderError, needs_key: bool) -> &'static str {
     match error {
+        ProviderError::Unauthorized { .. } | ProviderError::NotEntitled { .. } if !needs_key => "; it refuses this network",
         ProviderError::Unauthorized { .. } => "; check the key in the environment or in the config",
         ProviderError::NotEntitled { .. } => "; the plan of this key, or this network, does not hold it",
         ProviderError::UsedUp { .. } | ProviderError::RateLimited { .. } => "; it answers again after that",

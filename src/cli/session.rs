@@ -111,7 +111,9 @@ impl Session {
 
     /// How often sources were asked, by whoever shares the store; without a store it is counted in this process only.
     pub(crate) async fn counted(&self, sources: &Sources) -> Counted {
-        let store = self.open_store(Creation::Never).await.ok();
+        // A cap of a day that nobody keeps is none: where there is one, the store is made.
+        let creation = if sources.any_is_capped() { Creation::IfEmpty } else { Creation::Never };
+        let store = self.open_store(creation).await.ok();
         if let Some(store) = &store
             && let Err(error) = load_counts(store, sources.opened(), self.clock.now()).await
         {

@@ -129,6 +129,15 @@ async fn rename(session: &Session, store: &dyn Store, (old, new): (&Symbol, &Sym
         Some(text) => text.parse::<Date>().map_err(|error| Usage(format!("--on: {error}")))?.midnight(),
         None => session.clock.now(),
     };
+    let (of_old, of_new) = (old.listing(), new.listing());
+    if old == new {
+        return Err(Usage(format!("{old} is its name already")).into());
+    }
+    if (of_old.asset_class, &of_old.venue) != (of_new.asset_class, &of_new.venue) {
+        let (is, would_be) = (of_old.asset_class.name(), of_new.asset_class.name());
+        let reason = format!("{old} is of {} ({is}), {new} of {} ({would_be}): that is another instrument", of_old.venue, of_new.venue);
+        return Err(Usage(reason).into());
+    }
     store.rename(old.clone(), new.clone(), on).await?;
     eprintln!("openbell: {old} is {new} from now on; its history stays with it");
     Ok(Done::Yes)

@@ -24,7 +24,9 @@ pub use catalogue::{catalogue, config_sections};
 pub use health::{HEALTH, HealthNote};
 pub use jobs::new_record;
 pub use replay::{Played, Replay, ReplaySetup, Speed};
-pub use setup::{Duty, Keeps, Opened, Setup, open_for_replay, open_provider, open_providers, open_providers_with, spool_limit};
+pub use setup::{
+    Duty, Keeps, Opened, Setup, open_for_check, open_for_replay, open_provider, open_providers, open_providers_with, spool_limit,
+};
 pub use sources::{Candidate, Need, Sources};
 pub use start::{Engine, EngineHandle};
 pub use survey::{Reel, Survey, survey};

@@ -61,16 +61,25 @@ pub type Keeps<'a> = &'a dyn Fn(&'static ProviderSpec, Redact) -> Recorder;
 /// Opens one provider; nothing is sent yet.
 #[must_use]
 pub fn open_provider(spec: &'static ProviderSpec, config: &Config, clock: &Clock) -> Opened {
-    open_with(spec, config, clock, &|_, _| Recorder::default())
+    open_with(spec, config, clock, TRIES, &|_, _| Recorder::default())
+}
+
+/// Opens a provider that asks everything once: whoever checks it wants to know how it is now.
+#[must_use]
+pub fn open_for_check(spec: &'static ProviderSpec, config: &Config, clock: &Clock) -> Opened {
+    open_with(spec, config, clock, 1, &|_, _| Recorder::default())
 }
 
 /// Opens a provider that is answered from a recording.
 #[must_use]
 pub fn open_for_replay(spec: &'static ProviderSpec, config: &Config, clock: &Clock, tape: &Taped) -> Opened {
-    open_with(spec, config, clock, &|_, _| Recorder::from_tape(tape.clone()))
+    open_with(spec, config, clock, 1, &|_, _| Recorder::from_tape(tape.clone()))
 }
 
-fn open_with(spec: &'static ProviderSpec, config: &Config, clock: &Clock, keeps: Keeps<'_>) -> Opened {
+/// How often a question is asked before it is given up.
+const TRIES: usize = 4;
+
+fn open_with(spec: &'static ProviderSpec, config: &Config, clock: &Clock, tries: usize, keeps: Keeps<'_>) -> Opened {
     let section = config.section(&format!("provider.{}", spec.name));
     let redact = Redact::new(spec.secrets().filter_map(|key| section.secret(key.name)).cloned().collect());
     let options = HttpOptions {
@@ -80,6 +89,7 @@ fn open_with(spec: &'static ProviderSpec, config: &Config, clock: &Clock, keeps:
         headers: spec.headers,
         recorder: keeps(spec, redact.clone()),
         redact,
+        tries,
     };
     let net = Net { http: Http::new(&options, clock.clone()), sockets: Sockets::network(clock.clone()), clock: clock.clone() };
     let provider: Arc<dyn Provider> = Arc::new(Guarded((spec.open)(section, net)));
@@ -109,7 +119,7 @@ pub fn open_providers_with(config: &Config, clock: &Clock, keeps: Keeps<'_>) -> 
         let section = config.section(&format!("provider.{}", spec.name));
         section.flag("enabled") && spec.has_keys(section)
     };
-    let mut opened: Vec<_> = PROVIDERS.iter().filter(able).map(|spec| open_with(spec, config, clock, keeps)).collect();
+    let mut opened: Vec<_> = PROVIDERS.iter().filter(able).map(|spec| open_with(spec, config, clock, TRIES, keeps)).collect();
     let ranks = Ranks::new(config.section("sources").list("rank"));
     opened.sort_by_key(|opened| ranks.of(&opened.source));
     opened

@@ -85,6 +85,12 @@ impl Sources {
         self.names(need, class).iter().filter_map(|name| self.find(name)).map(|(_, opened)| opened.clone()).collect()
     }
 
+    /// Whether one of them has a cap that must be counted wherever it is asked from.
+    #[must_use]
+    pub fn any_is_capped(&self) -> bool {
+        self.opened.iter().any(|opened| opened.provider.net().http.limiter().is_capped())
+    }
+
     /// The provider of this name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<(usize, &Opened)> {

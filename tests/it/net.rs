@@ -57,6 +57,7 @@ fn http_with(clock: &Clock, per_minute: u32, key: &str) -> Http {
         headers: standard_headers,
         redact: Redact::new(vec![key.into()]),
         recorder: Recorder::default(),
+        tries: 4,
     };
     Http::new(&options, clock.clone())
 }

@@ -131,6 +131,7 @@ impl Looking {
             headers: standard_headers,
             redact: Redact::default(),
             recorder: Recorder::default(),
+            tries: 4,
         };
         let net = Net { http: Http::new(&options, clock.clone()), sockets: Sockets::network(clock.clone()), clock: clock.clone() };
         let made = Arc::new(Made { net, answer: plan.answer, looks: Mutex::default() });

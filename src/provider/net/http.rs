@@ -25,7 +25,6 @@ const READ: Duration = Duration::from_secs(15);
 const WHOLE: Duration = Duration::from_secs(60);
 /// No honest answer is larger.
 const MAX_BODY: usize = 64 << 20;
-const TRIES: usize = 4;
 /// How much of a wrong answer is kept, before the keys are taken out of it.
 const PAYLOAD: usize = 8_000;
 
@@ -38,6 +37,7 @@ pub struct Http {
     headers: fn(&HeaderMap, Timestamp) -> Option<Timestamp>,
     redact: Redact,
     recorder: Recorder,
+    tries: usize,
     requests: Arc<AtomicU64>,
 }
 
@@ -51,6 +51,8 @@ pub struct HttpOptions {
     pub headers: fn(&HeaderMap, Timestamp) -> Option<Timestamp>,
     pub redact: Redact,
     pub recorder: Recorder,
+    /// How often a question is asked, at most, before the answer is that there is none.
+    pub tries: usize,
 }
 
 /// One question.
@@ -110,8 +112,8 @@ impl Http {
             .build()
             .expect("the client has only values that were checked");
         let limiter = Limiter::new(options.source, options.limits, clock.clone());
-        let HttpOptions { headers, redact, recorder, .. } = options.clone();
-        Self { client, clock, limiter, headers, redact, recorder, requests: Arc::default() }
+        let HttpOptions { headers, redact, recorder, tries, .. } = options.clone();
+        Self { client, clock, limiter, headers, redact, recorder, tries, requests: Arc::default() }
     }
 
     /// Asks until there is an answer in the language of the call, or a reason to stop.
@@ -125,7 +127,7 @@ impl Http {
             .with_jitter()
             .with_min_delay(Duration::from_millis(500))
             .with_max_delay(Duration::from_secs(20))
-            .with_max_times(TRIES - 1);
+            .with_max_times(self.tries.saturating_sub(1));
         (|| self.once(call))
             .retry(pace)
             .sleep(self.clock.clone())

@@ -96,7 +96,8 @@ impl Limiter {
     }
 
     /// Whether a day has a cap.
-    pub(crate) fn is_capped(&self) -> bool {
+    #[must_use]
+    pub fn is_capped(&self) -> bool {
         self.shared.limits.per_day.is_some()
     }
 
