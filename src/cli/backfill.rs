@@ -178,8 +178,11 @@ fn records(session: &Session, args: &BackfillArgs) -> Result<Vec<JobRecord>> {
 /// Bars on a terminal, lines elsewhere.
 struct Show {
     bars: Option<MultiProgress>,
-    jobs: BTreeMap<i64, (ProgressBar, JobState)>,
+    jobs: BTreeMap<i64, (ProgressBar, Told)>,
 }
+
+/// What was told of a job last: its state, and what went wrong or is waited for.
+type Told = (JobState, Option<String>);
 
 impl Show {
     fn new() -> Self {
@@ -189,11 +192,12 @@ impl Show {
     fn job(&mut self, job: &JobRecord) {
         let name = job.symbol.as_ref().map_or_else(|| job.kind.clone(), ToString::to_string);
         let bars = &self.bars;
-        let (bar, before) = self.jobs.entry(job.id).or_insert_with(|| (new_bar(bars.as_ref(), &name), JobState::Queued));
+        let (bar, before) = self.jobs.entry(job.id).or_insert_with(|| (new_bar(bars.as_ref(), &name), (JobState::Queued, None)));
         bar.set_length(job.total);
         bar.set_position(job.done);
-        bar.set_message(format!("{} rows", job.rows));
-        if std::mem::replace(before, job.state) == job.state {
+        bar.set_message(job.error.clone().unwrap_or_else(|| format!("{} rows", job.rows)));
+        let now = (job.state, job.error.clone());
+        if std::mem::replace(before, now.clone()) == now {
             return;
         }
         let text = match (&job.error, job.state) {

@@ -53,6 +53,7 @@ impl Backfill {
         self.record.state = JobState::Running;
         self.record.attempts += 1;
         let worked = self.work().await;
+        self.record.error = None;
         let symbol = &self.instrument.symbol;
         self.record.state = match worked {
             Ok(Stop::Done) => {
@@ -132,7 +133,10 @@ impl Backfill {
             // Shorter waits were kept already, and did not help.
             let Some(wait) = error.after(now).filter(|wait| *wait > LONG) else { return Err(error.into()) };
             tracing::info!(symbol = %self.instrument.symbol, "the backfill waits: {error}");
-            self.bench.tell(&self.record, &format!("waits until {}", now + wait));
+            let until = format!("waits until {}", now + wait);
+            self.bench.tell(&self.record, &until);
+            // In its row too: whoever follows it may be another process.
+            self.keep_word(Some(format!("{until}: {error}"))).await;
             self.place = None;
             let room = Arc::clone(&self.room);
             let again = async {
@@ -144,7 +148,17 @@ impl Backfill {
                 () = self.bench.ending.cancelled() => return Ok(Err(Stop::Ending)),
                 () = self.bench.token.cancelled() => return Ok(Err(Stop::Cancelled)),
             };
+            self.keep_word(None).await;
         }
+    }
+
+    /// Keeps in the job's row what it waits for.
+    async fn keep_word(&mut self, word: Option<String>) {
+        self.record.error = word;
+        self.record.updated_at = self.bench.clock.now();
+        let word = Batch { checkpoint: Some(self.record.clone()), ..Batch::default() };
+        // The next page says more than this does.
+        let _ = self.bench.writer.append(word).await;
     }
 
     /// With days come the splits and dividends of the time. Bars are worth having without them.
