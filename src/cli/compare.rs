@@ -56,9 +56,7 @@ struct Compared {
 /// Asks the source and prints each thing it says of these venues.
 pub(crate) fn run(session: &Session, calendars: &[&Calendar], args: &CompareArgs) -> Result<Done> {
     let sources = Sources::open(&session.config, &session.clock);
-    let Some((_, opened)) = sources.find(&args.source) else {
-        return Err(Usage(format!("there is no source '{}', or it is turned off or has no key", args.source)).into());
-    };
+    let (_, opened) = sources.called(&args.source).map_err(Usage)?;
     let Some(hours) = opened.provider.market_hours() else {
         return Err(Usage(format!("{} tells no market hours", opened.spec.name)).into());
     };

@@ -134,9 +134,7 @@ fn choose(sources: &Sources, named: Option<&str>, order: Vec<Opened>, able: impl
     let Some(name) = named else {
         return order.into_iter().find(|opened| able(opened)).with_context(|| format!("no enabled source with a key has {what}"));
     };
-    let Some((_, opened)) = sources.find(name) else {
-        bail!(Usage(format!("there is no source '{name}', or it is turned off or has no key")));
-    };
+    let (_, opened) = sources.called(name).map_err(Usage)?;
     if able(opened) { Ok(opened.clone()) } else { bail!(Usage(format!("{name} has no {what}"))) }
 }
 

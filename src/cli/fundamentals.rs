@@ -69,10 +69,8 @@ pub(crate) fn run(globals: &Globals, args: &FundamentalsArgs) -> Result<Done> {
 /// Each statement from the first source that has it and answers.
 async fn fetch(session: &Session, store: &dyn Store, args: &FundamentalsArgs) -> Result<Done> {
     let sources = Sources::open(&session.config, &session.clock);
-    if let Some(name) = &args.source
-        && sources.find(name).is_none()
-    {
-        return Err(Usage(format!("there is no source '{name}', or it is turned off or has no key")).into());
+    if let Some(name) = &args.source {
+        sources.called(name).map_err(Usage)?;
     }
     let counted = session.counted(&sources).await;
     let instrument = store.instrument(args.symbol.clone()).await.with_context(|| format!("add {}", args.symbol))?;

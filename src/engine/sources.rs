@@ -91,6 +91,11 @@ impl Sources {
         self.opened.iter().any(|opened| opened.provider.net().http.limiter().is_capped())
     }
 
+    /// The provider that somebody called by its name.
+    pub fn called(&self, name: &str) -> Result<(usize, &Opened), String> {
+        self.find(name).ok_or_else(|| format!("there is no source '{name}', or it is turned off or has no key"))
+    }
+
     /// The provider of this name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<(usize, &Opened)> {
@@ -116,9 +121,7 @@ impl Sources {
     }
 
     fn named(&self, symbol: &Symbol, name: &str) -> Result<Vec<Candidate>, String> {
-        let Some((number, opened)) = self.find(name) else {
-            return Err(format!("there is no source '{name}', or it is turned off or has no key"));
-        };
+        let (number, opened) = self.called(name)?;
         let spelling = opened.provider.spell(symbol).into_iter();
         Ok(spelling.map(|spelling| Candidate { number, opened: opened.clone(), spelling }).collect())
     }

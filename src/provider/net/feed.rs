@@ -223,7 +223,7 @@ impl Feed {
                 return Ok(());
             }
         };
-        tracing::info!(feed = %self.view.source, "went over to a new connection; nothing was missed");
+        tracing::info!(feed = %self.view.source, "went over to a new connection");
         line.opened = connection.opened;
         line.replace_at = replacement(connection.opened, &self.means.protocol.promise());
         let old = std::mem::replace(&mut line.connection, connection);
