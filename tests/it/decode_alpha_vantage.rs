@@ -73,6 +73,13 @@ fn minutes_are_of_the_clock_of_new_york_whatever_end_they_are_labelled_by() {
 }
 
 #[test]
+fn labels_that_do_not_sort_as_texts_make_bars_in_order() {
+    let asked = page("IBM", Interval::FiveMinutes, "2026-11-19T05:00:00Z", "2026-11-21T05:00:00Z");
+    let read = bars(&fixture("minutes_unpadded.csv"), &asked, false, at(NOW)).expect("bars");
+    assert!(read.len() >= 3 && read.is_sorted_by(|one, next| one.open_time < next.open_time), "{read:?}");
+}
+
+#[test]
 fn days_are_as_traded_and_settled_in_either_form() {
     let asked = page("IBM", Interval::OneDay, "2026-11-18T00:00:00Z", "2026-11-21T00:00:00Z");
     let day = |date: &str, prices: [f64; 4], volume: f64| bar(Interval::OneDay, date, prices, Some(volume));
