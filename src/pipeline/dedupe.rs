@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use crate::market::{Timestamp, TradeId};
 
 /// How many trade ids are remembered: more than any source repeats after a reconnect.
-const REMEMBERED: usize = 2_048;
+const REMEMBERED: usize = 512;
 
 /// What one source said of one instrument: trades by id, sampled prices by time.
 #[derive(Debug, Default)]
