@@ -7,7 +7,7 @@ use openbell::market::{Category, Interval};
 use openbell::provider::binance;
 use openbell_fuzz::{Function, asked, feed, law};
 
-const FUNCTIONS: [Function; 8] = [
+const FUNCTIONS: [Function; 9] = [
     |frame| law::frame(frame, &binance::decode(frame, asked::NOW)),
     |body| klines(body, Interval::OneMinute),
     |body| klines(body, Interval::OneWeek),
@@ -15,6 +15,7 @@ const FUNCTIONS: [Function; 8] = [
     |body| law::list(body, &binance::look(body, "BTCUSDT", asked::NOW)),
     |body| law::directory(body, &binance::symbols(body, &asked::whole())),
     |body| law::directory(body, &binance::symbols(body, &asked::part(Category::Crypto, "btc"))),
+    |body| law::text(&binance::clock(body)),
     |body| law::explained(binance::explain(body).as_deref()),
 ];
 

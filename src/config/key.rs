@@ -22,6 +22,8 @@ pub enum KeyKind {
     },
     Choice(&'static [&'static str]),
     TextList,
+    /// A list of these, each once.
+    Choices(&'static [&'static str]),
     /// Names of sources: each is a `[provider.NAME]` of this build.
     Sources,
     /// A key to a service, never printed; the variables of the environment that may hold it stand above the file.
@@ -193,7 +195,7 @@ pub const HISTORY: SectionSpec = SectionSpec {
         order("index", "Sources of indices.", "[\"polygon\", \"fmp\", \"yahoo\", \"alpha-vantage\", \"sim\"]"),
         order("option", "Sources of options.", "[\"polygon\", \"yahoo\"]"),
         order("fx", "Sources of currencies.", "[\"polygon\", \"fmp\", \"yahoo\", \"sim\"]"),
-        order("crypto", "Sources of crypto pairs.", COINS),
+        order("crypto", "Sources of crypto pairs.", "[\"coinbase\", \"kraken\", \"binance\", \"polygon\", \"fmp\", \"yahoo\", \"sim\"]"),
     ],
 };
 

@@ -117,24 +117,56 @@ fn check(kind: KeyKind, value: &toml::Value, sections: &[SectionSpec]) -> Result
         KeyKind::Flag => value.is_bool(),
         KeyKind::Integer { min, max } => value.as_integer().is_some_and(|number| (min..=max).contains(&number)),
         KeyKind::Choice(choices) => value.as_str().is_some_and(|choice| choices.contains(&choice)),
-        KeyKind::TextList | KeyKind::Sources => value.as_array().is_some_and(|items| items.iter().all(toml::Value::is_str)),
+        KeyKind::TextList | KeyKind::Sources => texts(value).is_some(),
+        KeyKind::Choices(choices) => texts(value).is_some_and(|items| items.iter().all(|item| choices.contains(item))),
     };
-    if right && kind == KeyKind::Sources {
-        return check_sources(value, sections);
+    if !right {
+        return Err(wanted(kind, value));
     }
-    if right { Ok(()) } else { Err(wanted(kind, value)) }
+    match kind {
+        KeyKind::Sources => check_sources(&texts(value).unwrap_or_default(), sections),
+        KeyKind::Choices(_) => once(&texts(value).unwrap_or_default()),
+        KeyKind::Text
+        | KeyKind::Url
+        | KeyKind::Flag
+        | KeyKind::Integer { .. }
+        | KeyKind::Choice(_)
+        | KeyKind::TextList
+        | KeyKind::Secret(_) => Ok(()),
+    }
+}
+
+/// The items of a list; `None` when it is none, or not of texts.
+fn texts(value: &toml::Value) -> Option<Vec<&str>> {
+    value.as_array()?.iter().map(toml::Value::as_str).collect()
+}
+
+fn once(items: &[&str]) -> Result<(), String> {
+    let again = items.iter().enumerate().find(|(at, item)| items[..*at].contains(item));
+    again.map_or(Ok(()), |(_, item)| Err(format!("names '{item}' twice")))
 }
 
 /// A source is a provider, or one of its feeds: `alpaca:iex`.
-fn check_sources(value: &toml::Value, sections: &[SectionSpec]) -> Result<(), String> {
+fn check_sources(names: &[&str], sections: &[SectionSpec]) -> Result<(), String> {
     let known = || sections.iter().filter_map(|section| section.name.strip_prefix("provider."));
-    for name in value.as_array().into_iter().flatten().filter_map(toml::Value::as_str) {
-        let provider = name.split(':').next().unwrap_or(name);
+    for name in names {
+        let (provider, feed) = name.split_once(':').map_or((*name, None), |(provider, feed)| (provider, Some(feed)));
         if !known().any(|known| known == provider) {
             return Err(format!("names no source with '{name}'{}", nearest(provider, known())));
         }
+        let feeds = feeds_of(provider, sections);
+        if let Some(feed) = feed.filter(|feed| !feeds.contains(feed)) {
+            let has = if feeds.is_empty() { "has no feeds of its own".to_owned() } else { format!("has {}", feeds.join(", ")) };
+            return Err(format!("names no feed with '{name}': {provider} {has}{}", nearest(feed, feeds.iter().copied())));
+        }
     }
-    Ok(())
+    once(names)
+}
+
+/// What its key `feed` may say.
+fn feeds_of(provider: &str, sections: &[SectionSpec]) -> &'static [&'static str] {
+    let key = find(sections, &format!("provider.{provider}"), "feed");
+    if let Some(KeyKind::Choice(feeds)) = key.map(|key| key.kind) { feeds } else { &[] }
 }
 
 const SCHEMES: [&str; 4] = ["http", "https", "ws", "wss"];
@@ -150,6 +182,11 @@ fn wanted(kind: KeyKind, value: &toml::Value) -> String {
             format!("must be one of {}{near}", choices.join(", "))
         }
         KeyKind::TextList => "must be a list of texts, such as [\"AAPL\", \"BTC-USD\"]".to_owned(),
+        KeyKind::Choices(choices) => {
+            let odd = texts(value).and_then(|items| items.into_iter().find(|item| !choices.contains(item)));
+            let near = odd.map_or_else(String::new, |odd| format!(", not '{odd}'{}", nearest(odd, choices.iter().copied())));
+            format!("must be a list of {}{near}", choices.join(", "))
+        }
         KeyKind::Sources => "must be a list of sources, such as [\"coinbase\", \"yahoo\"]".to_owned(),
     }
 }

@@ -153,3 +153,15 @@ pub struct SourceBar {
     pub vwap: Option<f64>,
     pub n_trades: Option<u64>,
 }
+
+impl SourceBar {
+    /// When it ends where days, weeks and months are those of Greenwich, as with crypto.
+    #[must_use]
+    pub fn end_in_greenwich(&self) -> Timestamp {
+        if self.interval.is_intraday() {
+            self.open_time + self.interval.duration()
+        } else {
+            self.interval.next_label(self.open_time.date()).midnight()
+        }
+    }
+}

@@ -32,6 +32,9 @@ const MAX_LEN: usize = 40;
 /// Currencies that a crypto pair is quoted in; `BF-B` and the like are share classes, not pairs.
 const CRYPTO_QUOTES: [&str; 11] = ["USD", "USDT", "USDC", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "BTC", "ETH"];
 
+/// Venues of the United States, over the counter included.
+const US_VENUES: [&str; 7] = ["XNYS", "XNAS", "XASE", "ARCX", "BATS", "IEXG", "OTCM"];
+
 impl Symbol {
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -41,7 +44,7 @@ impl Symbol {
     /// What the spelling alone tells about the instrument.
     #[must_use]
     pub fn listing(&self) -> Listing {
-        let text = self.0.split_once('@').map_or(&*self.0, |(text, _)| text);
+        let text = self.unpinned();
         if let Some(rest) = text.strip_prefix("O:") {
             return Listing::new("XNYS", AssetClass::Option, "USD", u8::from(!rest.is_empty()) * 2);
         }
@@ -66,9 +69,32 @@ impl Symbol {
     /// Base and quote of a crypto pair on any venue.
     #[must_use]
     pub fn crypto_pair(&self) -> Option<(&str, &str)> {
-        let pair = self.0.split_once('@').map_or(&*self.0, |(pair, _)| pair);
-        let (base, quote) = pair.rsplit_once('-')?;
+        let (base, quote) = self.unpinned().rsplit_once('-')?;
         (CRYPTO_QUOTES.contains(&quote) && !base.is_empty()).then_some((base, quote))
+    }
+
+    /// Without the source that it is pinned to.
+    #[must_use]
+    pub fn unpinned(&self) -> &str {
+        self.0.split_once('@').map_or(&*self.0, |(text, _)| text)
+    }
+
+    /// The ticker of what is listed in the United States: `AAPL`, `MSFT:XNAS`; `None` for a pair, an index, an option or a listing elsewhere.
+    #[must_use]
+    pub fn us_ticker(&self) -> Option<&str> {
+        if !matches!(self.listing().asset_class, AssetClass::Equity | AssetClass::Etf) {
+            return None;
+        }
+        match self.unpinned().split_once(':') {
+            Some((ticker, venue)) => US_VENUES.contains(&venue).then_some(ticker),
+            None => Some(self.unpinned()),
+        }
+    }
+
+    /// Whether this source may price it: it is pinned to none or to this one.
+    #[must_use]
+    pub fn is_open_to(&self, source: &str) -> bool {
+        self.pinned_source().is_none_or(|pinned| pinned == source)
     }
 
     /// The one source that may price this symbol, where it names one (`BTC-USD@kraken`).
@@ -158,6 +184,23 @@ mod tests {
             let listing = symbol.listing();
             assert_eq!((symbol.as_str(), &*listing.venue, listing.asset_class, &*listing.currency), (text, venue, class, currency));
         }
+    }
+
+    #[test]
+    fn a_ticker_of_the_united_states_is_known_by_its_venue() {
+        for (typed, ticker) in [
+            ("AAPL", Some("AAPL")),
+            ("BRK.B@yahoo", Some("BRK.B")),
+            ("msft:xnas", Some("MSFT")),
+            ("VOD:XLON", None),
+            ("BTC-USD", None),
+            ("EUR/USD", None),
+            ("^GSPC", None),
+        ] {
+            assert_eq!(typed.parse::<Symbol>().expect(typed).us_ticker(), ticker, "{typed}");
+        }
+        let pinned: Symbol = "BTC-USD@kraken".parse().expect("a symbol");
+        assert!(pinned.is_open_to("kraken") && !pinned.is_open_to("yahoo"));
     }
 
     #[test]

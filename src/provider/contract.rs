@@ -8,11 +8,14 @@ use reqwest::header::HeaderMap;
 use thiserror::Error;
 
 use crate::config::{KeyKind, KeySpec, Section};
-use crate::market::{AssetClass, CorporateAction, Delay, Interval, MarketEvent, SourceBar, Symbol, Timestamp};
+use crate::market::{AssetClass, CorporateAction, Delay, Interval, MarketEvent, SourceBar, Symbol, Timestamp, clean};
 use crate::provider::ability::{Actions, Company, Directory, MarketHours};
 use crate::provider::net::Net;
 use crate::provider::protocol::Protocol;
 use crate::request::SourceKind;
+
+/// How much of a bad answer is kept.
+const EXCERPT: usize = 300;
 
 /// A provider describes itself.
 pub struct ProviderSpec {
@@ -170,7 +173,22 @@ impl ProviderSpec {
     }
 }
 
+impl HistoryPage {
+    /// What belongs into this page: bars that open in it and were over at `now`, oldest first, and of two for the same time the one that
+    /// came later.
+    pub fn keep(&self, bars: impl IntoIterator<Item = SourceBar>, end: impl Fn(&SourceBar) -> Timestamp, now: Timestamp) -> Vec<SourceBar> {
+        let inside = |bar: &SourceBar| self.from <= bar.open_time && bar.open_time < self.to;
+        in_order(bars.into_iter().filter(|bar| inside(bar) && end(bar) <= now).collect())
+    }
+}
+
 impl ProviderError {
+    /// An answer that is not what it should be, with its start.
+    pub fn malformed(message: impl Into<String>, body: &[u8]) -> Self {
+        let start = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]);
+        Self::Malformed { message: message.into(), payload: clean(&start).into_owned() }
+    }
+
     /// How long it wants to be left alone, where it said so.
     #[must_use]
     pub fn after(&self, now: Timestamp) -> Option<Duration> {
@@ -188,6 +206,14 @@ impl ProviderError {
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Retryable { .. } | Self::RateLimited { .. } | Self::UsedUp { .. } | Self::Malformed { .. })
     }
+}
+
+/// Oldest first, and of two for the same time the one that came later.
+pub(crate) fn in_order(mut bars: Vec<SourceBar>) -> Vec<SourceBar> {
+    bars.reverse();
+    bars.sort_by_key(|bar| bar.open_time);
+    bars.dedup_by_key(|bar| bar.open_time);
+    bars
 }
 
 /// The one spelling that a look names where [`Polling::at_once`] is 1.

@@ -87,6 +87,7 @@ fn refused(kind: KeyKind) -> Vec<String> {
         }
         KeyKind::Choice(_) => texts(&["\"nonsense\"", "\"\"", "1", "true"]),
         KeyKind::TextList | KeyKind::Sources => texts(&["\"AAPL\"", "[1]", "[\"AAPL\", 2]", "true"]),
+        KeyKind::Choices(choices) => texts(&["\"nonsense\"", "[\"nonsense\"]", "[1]", "true", &format!("\"{}\"", choices[0])]),
     }
 }
 
@@ -100,6 +101,7 @@ fn taken(kind: KeyKind) -> Vec<String> {
         KeyKind::Integer { min, max } => vec![min.to_string(), max.to_string(), format!("{min:#x}")],
         KeyKind::Choice(choices) => choices.iter().map(quoted).collect(),
         KeyKind::TextList => vec!["[]".to_owned(), "[\"BTC-USD\"]".to_owned()],
+        KeyKind::Choices(choices) => vec!["[]".to_owned(), format!("{choices:?}")],
         KeyKind::Sources => vec!["[]".to_owned(), "[\"kraken\"]".to_owned(), "[\"yahoo\", \"alpaca:iex\"]".to_owned()],
     }
 }
@@ -118,6 +120,23 @@ fn every_key_refuses_what_it_cannot_hold_and_says_where_and_what_it_wants() {
     assert!(range.ends_with("must be a whole number from 1 to 4"), "{range}");
     let choice = wrong("[screen]\ntheme = \"drak\"\n").message;
     assert!(choice.ends_with("must be one of dark, light, plain; did you mean 'dark'?"), "{choice}");
+    let channel = wrong("[provider.alpaca]\nchannels = [\"trades\", \"qoutes\"]\n").message;
+    let channels = "trades, quotes, bars, updatedBars, dailyBars, statuses";
+    assert!(channel.ends_with(&format!("must be a list of {channels}, not 'qoutes'; did you mean 'quotes'?")), "{channel}");
+}
+
+#[test]
+fn an_order_of_sources_names_each_once_and_only_feeds_that_there_are() {
+    let table = [
+        ("[\"kraken\", \"kraken\"]", "names 'kraken' twice"),
+        ("[\"alpca\"]", "names no source with 'alpca'; did you mean 'alpaca'?"),
+        ("[\"alpaca:sop\"]", "names no feed with 'alpaca:sop': alpaca has iex, sip, delayed_sip, test; did you mean 'sip'?"),
+        ("[\"kraken:iex\"]", "names no feed with 'kraken:iex': kraken has no feeds of its own"),
+    ];
+    for (value, message) in table {
+        assert_eq!(wrong(&format!("[sources]\nrank = {value}\n")).message, format!("sources.rank {message}"));
+    }
+    assert_eq!(wrong("[provider.polygon]\nchannels = [\"T\", \"T\"]\n").message, "provider.polygon.channels names 'T' twice");
 }
 
 #[test]
@@ -138,7 +157,7 @@ fn read(config: &Config, section: &str, key: &KeySpec) -> String {
         KeyKind::Text | KeyKind::Url | KeyKind::Choice(_) => format!("{:?}", section.text(key.name)),
         KeyKind::Flag => section.flag(key.name).to_string(),
         KeyKind::Integer { .. } => section.integer(key.name).to_string(),
-        KeyKind::TextList | KeyKind::Sources => format!("{:?}", section.list(key.name)),
+        KeyKind::TextList | KeyKind::Sources | KeyKind::Choices(_) => format!("{:?}", section.list(key.name)),
         KeyKind::Secret(_) => "\"\"".to_owned(),
     }
 }

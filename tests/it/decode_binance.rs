@@ -1,7 +1,7 @@
 //! Binance: composed shapes in, typed events out.
 
 use openbell::market::{EventKind, Interval, Last, MarketEvent, Quote, Side, SourceBar, Timestamp, Trade, TradeId};
-use openbell::provider::binance::{decode, klines, look, pages, symbols};
+use openbell::provider::binance::{clock, decode, klines, look, pages, symbols};
 use openbell::provider::{DirectoryQuery, HistoryPage, ProviderError, StreamItem};
 
 const TRADED: &str = "2026-11-20T15:04:05.678Z";
@@ -227,5 +227,13 @@ fn symbols_of_any_status_are_listed() {
     assert_eq!(symbols(&body, &query(None, 2)).expect("symbols").listed.len(), 2);
     for name in ["klines_refused.json", "page.html"] {
         assert!(matches!(symbols(&fixture(name), &query(None, 1)), Err(ProviderError::Malformed { .. })), "{name}");
+    }
+}
+
+#[test]
+fn a_clock_is_a_sign_of_life() {
+    assert_eq!(clock(&fixture("time.json")), Ok("its clock says 2026-11-20T15:04:07.123Z".to_owned()));
+    for bad in [&fixture("page.html")[..], b"{}"] {
+        assert!(clock(bad).is_err());
     }
 }

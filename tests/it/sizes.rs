@@ -250,6 +250,21 @@ async fn a_body_that_is_nested_deep_or_noise_is_an_error_of_few_words() {
     }
 }
 
+/// Who says nothing of what was asked has not answered it.
+#[tokio::test]
+async fn a_check_that_is_answered_with_nothing_fails() {
+    let clock = Clock::manual(at(NOON));
+    for spec in PROVIDERS.iter().filter(|spec| spec.keys.iter().any(|key| key.name == "rest_url")) {
+        for body in ["{}", "[]", "null", "\"\"", ""] {
+            let server = HttpServer::start(&clock, move |_: &Asked| Answer::json(body)).await;
+            let opened = open(spec, &server.url, &clock);
+            let answer = drive(&clock, STEP, opened.provider.check()).await;
+            let error = answer.expect_err(&format!("{} took {body:?} for an answer", spec.name));
+            check_words(spec.name, &error.to_string());
+        }
+    }
+}
+
 // ── through a whole day ──
 
 const FROM: &str = "2026-11-20T15:00:50Z";

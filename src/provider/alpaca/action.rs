@@ -5,10 +5,9 @@ use serde::Deserialize;
 
 use crate::market::{ActionKind, CorporateAction, Date};
 use crate::provider::ability::Actions;
-use crate::provider::alpaca::fault::malformed;
 use crate::provider::alpaca::rest::{Alpaca, PARTS, endless};
-use crate::provider::alpaca::wire::{Text, said};
 use crate::provider::contract::ProviderError;
+use crate::provider::wire::{Text, positive, said};
 
 /// What is asked for.
 const TYPES: &str = "forward_split,reverse_split,cash_dividend";
@@ -52,7 +51,7 @@ struct Row<'a> {
 
 /// The actions of one answer in the order of their types, and where the list goes on.
 pub fn actions(body: &[u8], spelling: &str, since: Date) -> Result<(Vec<CorporateAction>, Option<String>), ProviderError> {
-    let bad = || malformed("alpaca corporate actions are not as they should be", body);
+    let bad = || ProviderError::malformed("alpaca corporate actions are not as they should be", body);
     let told: Body<'_> = serde_json::from_slice(body).map_err(|_| bad())?;
     let lists = told.corporate_actions.ok_or_else(bad)?;
     let splits = lists.forward_splits.iter().chain(&lists.reverse_splits).flatten().map(|row| (row, split(row)));
@@ -66,13 +65,13 @@ pub fn actions(body: &[u8], spelling: &str, since: Date) -> Result<(Vec<Corporat
 }
 
 fn split(row: &Row<'_>) -> Option<ActionKind> {
-    let (numerator, denominator) = (row.new_rate.filter(|rate| *rate > 0.0)?, row.old_rate.filter(|rate| *rate > 0.0)?);
+    let (numerator, denominator) = (positive(row.new_rate)?, positive(row.old_rate)?);
     Some(ActionKind::Split { numerator, denominator })
 }
 
 /// The currency is not told.
 fn dividend(row: &Row<'_>) -> Option<ActionKind> {
-    Some(ActionKind::Dividend { amount: row.rate.filter(|rate| *rate > 0.0)?, currency: None })
+    Some(ActionKind::Dividend { amount: positive(row.rate)?, currency: None })
 }
 
 impl Alpaca {

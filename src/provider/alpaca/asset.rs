@@ -3,13 +3,12 @@
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
-use crate::market::{AssetClass, Category, Listed, clean};
+use crate::market::{AssetClass, Category, Listed};
 use crate::provider::ability::{Directory, DirectoryPage, DirectoryQuery};
-use crate::provider::alpaca::fault::malformed;
 use crate::provider::alpaca::rest::Alpaca;
 use crate::provider::alpaca::spec::unspell;
-use crate::provider::alpaca::wire::{Text, said};
 use crate::provider::contract::ProviderError;
+use crate::provider::wire::{Text, said, words};
 
 /// "Assets", <https://docs.alpaca.markets>. Funds are not told from shares.
 #[derive(Deserialize)]
@@ -27,7 +26,7 @@ struct Asset<'a> {
 /// The assets that match, at most as many as are wanted. All come in one answer: there is no next page. What is traded over the
 /// counter is in no list of the exchanges, and counts as skipped.
 pub fn assets(body: &[u8], query: &DirectoryQuery) -> Result<DirectoryPage, ProviderError> {
-    let rows: Vec<Asset<'_>> = serde_json::from_slice(body).map_err(|_| malformed("alpaca assets are not a list", body))?;
+    let rows: Vec<Asset<'_>> = serde_json::from_slice(body).map_err(|_| ProviderError::malformed("alpaca assets are not a list", body))?;
     let found: Vec<Listed> = rows.iter().filter(|row| said(row.exchange.as_ref()) != Some("OTC")).filter_map(listed).collect();
     let skipped = rows.len() - found.len();
     let search = query.search.as_deref().map(str::to_lowercase);
@@ -42,7 +41,7 @@ fn listed(row: &Asset<'_>) -> Option<Listed> {
         symbol: unspell(spelling)?,
         spelling: spelling.to_owned(),
         asset_class: AssetClass::Equity,
-        name: said(row.name.as_ref()).map(|name| clean(name).into_owned()),
+        name: words(row.name.as_ref()),
         venue: said(row.exchange.as_ref()).and_then(venue).map(str::to_owned),
         currency: Some("USD".to_owned()),
         figi: None,

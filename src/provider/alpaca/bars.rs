@@ -8,7 +8,6 @@ use serde_json::value::RawValue;
 
 use crate::market::{Date, Interval, SourceBar, TimeOfDay, Timestamp, Zone};
 use crate::provider::alpaca::decode::source_bar;
-use crate::provider::alpaca::fault::malformed;
 use crate::provider::alpaca::wire::{self, instant};
 use crate::provider::contract::{HistoryPage, ProviderError};
 
@@ -34,7 +33,7 @@ type Rows<'a> = BTreeMap<String, Option<Vec<wire::Bar<'a>>>>;
 /// A part of a page: the answer to one question.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Part {
-    /// Sealed bars inside the page, as they came.
+    /// Sealed bars inside the page, as they came: they are put in order when all parts are there.
     pub bars: Vec<SourceBar>,
     /// Where the page goes on. A short part, or one without bars, is not the last for that.
     pub next: Option<String>,
@@ -42,7 +41,7 @@ pub struct Part {
 
 /// The sealed bars of one answer.
 pub fn bars(body: &[u8], page: &HistoryPage, now: Timestamp) -> Result<Part, ProviderError> {
-    let bad = || malformed("alpaca bars are not rows of numbers", body);
+    let bad = || ProviderError::malformed("alpaca bars are not rows of numbers", body);
     let told: Body<'_> = serde_json::from_slice(body).map_err(|_| bad())?;
     let rows: Option<Rows<'_>> = serde_json::from_str(told.bars.get()).map_err(|_| bad())?;
     let of_symbol = rows.and_then(|mut rows| rows.remove(&page.spelling)).flatten().unwrap_or_default();
@@ -73,14 +72,6 @@ fn end_of(bar: &SourceBar) -> Timestamp {
     let label = bar.open_time.date();
     let last = if bar.interval == Interval::OneWeek { label.plus_days(4) } else { label };
     last.at(TimeOfDay::new(16, 0).expect("four in the afternoon"), Zone::NEW_YORK) + LATE
-}
-
-/// Oldest first, each once: the later word of two.
-pub(crate) fn in_order(mut bars: Vec<SourceBar>) -> Vec<SourceBar> {
-    bars.reverse();
-    bars.sort_by_key(|bar| bar.open_time);
-    bars.dedup_by_key(|bar| bar.open_time);
-    bars
 }
 
 /// The length of a bar as it is asked for; `None` for one that is not on our grid, or that we build.

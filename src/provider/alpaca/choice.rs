@@ -99,6 +99,8 @@ impl DataFeed {
 }
 
 impl Channel {
+    /// The words of the config, which are the socket's.
+    pub const NAMES: &'static [&'static str] = &["trades", "quotes", "bars", "updatedBars", "dailyBars", "statuses"];
     pub const ALL: [Self; 6] = [Self::Trades, Self::Quotes, Self::Bars, Self::UpdatedBars, Self::DailyBars, Self::Statuses];
 
     /// As the socket calls it.
@@ -131,6 +133,7 @@ mod tests {
         for name in DataFeed::NAMES {
             assert_eq!(DataFeed::named(name).name(), *name);
         }
+        assert_eq!(Channel::ALL.map(Channel::name), Channel::NAMES);
         for channel in Channel::ALL {
             assert_eq!(Channel::chosen(&[channel.name().to_owned()]), [channel]);
         }

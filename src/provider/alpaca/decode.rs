@@ -10,8 +10,9 @@ use crate::market::{EventKind, Interval, MarketEvent, Quote, SourceBar, Timestam
 use crate::provider::alpaca::choice::Channel;
 use crate::provider::alpaca::condition::moves;
 use crate::provider::alpaca::fault::fault;
-use crate::provider::alpaca::wire::{self, Text, instant, said};
+use crate::provider::alpaca::wire::{self, instant};
 use crate::provider::protocol::{DecodeError, StreamItem};
+use crate::provider::wire::{Text, amount, positive, said};
 
 /// Of whom, when, and what.
 type Told = (Arc<str>, Timestamp, EventKind);
@@ -95,11 +96,9 @@ fn quote(message: &str) -> Result<Option<Told>, DecodeError> {
 /// Both sides of a quote; `None` when nobody stands on either.
 #[must_use]
 pub fn sides(told: &wire::Quote<'_>) -> Option<Quote> {
-    let side = |price: Option<f64>, size: Option<f64>| match price.filter(|price| *price > 0.0) {
-        Some(price) => (Some(price), size.filter(|size| *size >= 0.0)),
-        None => (None, None),
-    };
-    let ((bid, bid_size), (ask, ask_size)) = (side(told.bid, told.bid_size), side(told.ask, told.ask_size));
+    let (bid, ask) = (positive(told.bid), positive(told.ask));
+    // A size that is none does not cost its price.
+    let (bid_size, ask_size) = (bid.and(amount(told.bid_size)), ask.and(amount(told.ask_size)));
     (bid.is_some() || ask.is_some()).then_some(Quote { bid, bid_size, ask, ask_size })
 }
 
@@ -122,7 +121,7 @@ pub fn source_bar(told: &wire::Bar<'_>, interval: Interval, open_time: Timestamp
         low: told.low?,
         close: told.close?,
         volume: told.volume,
-        vwap: told.vwap.filter(|vwap| *vwap > 0.0),
+        vwap: positive(told.vwap),
         n_trades: told.count,
     })
 }

@@ -4,17 +4,15 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::market::{Timestamp, clean};
-use crate::provider::alpaca::wire::{self, Text, said};
+use crate::market::Timestamp;
+use crate::provider::alpaca::wire;
 use crate::provider::contract::ProviderError;
 use crate::provider::net::Call;
 use crate::provider::protocol::StreamItem;
+use crate::provider::wire::{Text, words};
 
 /// How long the socket's server keeps a session whose line broke.
 const HALF_DEAD: Duration = Duration::from_secs(90);
-
-/// How much of a bad answer is kept.
-const EXCERPT: usize = 300;
 
 /// What to do about a key pair that is not taken.
 const PAIR: &str = "a key pair is one of paper trading or of live trading: see trading_url";
@@ -29,7 +27,7 @@ struct Refusal<'a> {
 /// An error of the socket, by its code: "Errors" of "WebSocket Stream", <https://docs.alpaca.markets>.
 #[must_use]
 pub fn fault(told: &wire::Notice<'_>) -> Option<StreamItem> {
-    let words = said(told.words.as_ref()).map_or_else(|| "no reason given".to_owned(), |words| clean(words).into_owned());
+    let words = words(told.words.as_ref()).unwrap_or_else(|| "no reason given".to_owned());
     let code = told.code.unwrap_or_default();
     let message = format!("{words} ({code})");
     let retryable = |message: String, after: Option<Duration>| ProviderError::Retryable { message, after };
@@ -53,7 +51,7 @@ pub fn fault(told: &wire::Notice<'_>) -> Option<StreamItem> {
 /// The refusal in a body, if it is one that its status does not tell of.
 #[must_use]
 pub fn refusal(body: &[u8], what: &str) -> Option<ProviderError> {
-    let words = words(body)?;
+    let words = explain(body)?;
     let message = format!("{what}: {words}");
     let small = words.to_ascii_lowercase();
     let says = |parts: &[&str]| parts.iter().any(|part| small.contains(part));
@@ -77,19 +75,8 @@ pub fn disguised(body: &[u8], call: &Call, _: Timestamp) -> Option<ProviderError
 /// The source's own words for an error.
 #[must_use]
 pub fn explain(body: &[u8]) -> Option<String> {
-    words(body)
-}
-
-/// A body that is not what was asked for.
-#[must_use]
-pub fn malformed(message: &str, body: &[u8]) -> ProviderError {
-    let start = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]);
-    ProviderError::Malformed { message: message.to_owned(), payload: clean(&start).into_owned() }
-}
-
-fn words(body: &[u8]) -> Option<String> {
     // A list could be read as one as well.
     let body = body.trim_ascii_start();
     let refusal: Refusal<'_> = serde_json::from_slice(body).ok().filter(|_| body.starts_with(b"{"))?;
-    said(refusal.message.as_ref()).map(|words| clean(words).into_owned())
+    words(refusal.message.as_ref())
 }

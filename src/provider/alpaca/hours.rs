@@ -5,10 +5,9 @@ use serde::Deserialize;
 
 use crate::market::{Date, TimeOfDay};
 use crate::provider::ability::{MarketHours, SaidDay, SaidStatus};
-use crate::provider::alpaca::fault::malformed;
 use crate::provider::alpaca::rest::Alpaca;
-use crate::provider::alpaca::wire::{Text, said};
 use crate::provider::contract::ProviderError;
+use crate::provider::wire::{Text, said};
 
 /// The calendar of ours that both answers can be compared with.
 const VENUE: &str = "XNYS";
@@ -36,14 +35,15 @@ struct Row<'a> {
 
 /// Whether the market is in its regular session.
 pub fn status(body: &[u8]) -> Result<SaidStatus, ProviderError> {
-    let Clock { is_open } = serde_json::from_slice(body).map_err(|_| malformed("the alpaca clock is not as it should be", body))?;
+    let Clock { is_open } =
+        serde_json::from_slice(body).map_err(|_| ProviderError::malformed("the alpaca clock is not as it should be", body))?;
     let state = if is_open { "open" } else { "closed" };
     Ok(SaidStatus { venue: Some(VENUE), market: "us_equity".to_owned(), state: state.to_owned(), open: is_open })
 }
 
 /// Every day from one to another, both counted: a day without a row is closed, as far as the rows go.
 pub fn days(body: &[u8], from: Date, to: Date) -> Result<Vec<SaidDay>, ProviderError> {
-    let bad = || malformed("the alpaca calendar is not rows of days", body);
+    let bad = || ProviderError::malformed("the alpaca calendar is not rows of days", body);
     let rows: Vec<Row<'_>> = serde_json::from_slice(body).map_err(|_| bad())?;
     let mut open = Vec::with_capacity(rows.len());
     for row in &rows {

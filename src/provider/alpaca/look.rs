@@ -6,9 +6,9 @@ use serde::Deserialize;
 
 use crate::market::{Date, EventKind, Last, MarketEvent, Timestamp, Zone};
 use crate::provider::alpaca::decode::sides;
-use crate::provider::alpaca::fault::malformed;
 use crate::provider::alpaca::wire::{self, instant};
 use crate::provider::contract::ProviderError;
+use crate::provider::wire::{amount, positive};
 
 /// "Snapshots", <https://docs.alpaca.markets>: by symbol; any part may be missing.
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ type Snapshots<'a> = BTreeMap<String, Option<Snapshot<'a>>>;
 /// The last trade and quote of each of these symbols. Who is unknown is left out by the source; when nobody is left, that is told.
 pub fn look(body: &[u8], spellings: &[String], ts_recv: Timestamp) -> Result<Vec<MarketEvent>, ProviderError> {
     let snapshots: Snapshots<'_> =
-        serde_json::from_slice(body).map_err(|_| malformed("alpaca snapshots are not as they should be", body))?;
+        serde_json::from_slice(body).map_err(|_| ProviderError::malformed("alpaca snapshots are not as they should be", body))?;
     let known: Vec<_> = spellings.iter().filter_map(|spelling| Some((spelling, snapshots.get(spelling)?.as_ref()?))).collect();
     if known.is_empty() {
         return Err(ProviderError::NotFound { message: format!("alpaca does not know {}", spellings.join(", ")) });
@@ -39,7 +39,7 @@ pub fn look(body: &[u8], spellings: &[String], ts_recv: Timestamp) -> Result<Vec
 
 fn events(spelling: &str, snapshot: &Snapshot<'_>, ts_recv: Timestamp) -> Vec<MarketEvent> {
     let trade = snapshot.latest_trade.as_ref();
-    let traded = trade.and_then(|trade| Some((trade.price.filter(|price| *price > 0.0)?, instant(trade.time.as_ref())?)));
+    let traded = trade.and_then(|trade| Some((positive(trade.price)?, instant(trade.time.as_ref())?)));
     let last = traded.map(|(price, at)| (at, EventKind::Last(last(price, at, snapshot))));
     let quoted = snapshot.latest_quote.as_ref();
     let quote = quoted.and_then(|quote| Some((instant(quote.time.as_ref())?, EventKind::Quote(sides(quote)?))));
@@ -52,14 +52,13 @@ fn last(price: f64, at: Timestamp, snapshot: &Snapshot<'_>) -> Last {
     let (daily, before) = (snapshot.daily_bar.as_ref(), snapshot.prev_daily_bar.as_ref());
     let today = daily.filter(|bar| date(bar) == Some(at.in_zone(Zone::NEW_YORK).0));
     let reference = if today.is_some() { before } else { daily };
-    let price_of = |price: Option<f64>| price.filter(|price| *price > 0.0);
     Last {
         price,
-        reference: reference.and_then(|bar| price_of(bar.close)),
-        day_open: today.and_then(|bar| price_of(bar.open)),
-        day_high: today.and_then(|bar| price_of(bar.high)),
-        day_low: today.and_then(|bar| price_of(bar.low)),
-        day_volume: today.and_then(|bar| bar.volume).filter(|volume| *volume >= 0.0),
+        reference: reference.and_then(|bar| positive(bar.close)),
+        day_open: today.and_then(|bar| positive(bar.open)),
+        day_high: today.and_then(|bar| positive(bar.high)),
+        day_low: today.and_then(|bar| positive(bar.low)),
+        day_volume: today.and_then(|bar| amount(bar.volume)),
     }
 }
 

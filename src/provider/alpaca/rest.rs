@@ -9,13 +9,13 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::config::Section;
 use crate::market::{Interval, MarketEvent, SourceBar, Symbol, Timestamp};
 use crate::provider::ability::{Actions, Directory, MarketHours};
-use crate::provider::alpaca::bars::{LATE, ROWS, asked_as, bars, in_order, pages};
+use crate::provider::alpaca::bars::{LATE, ROWS, asked_as, bars, pages};
 use crate::provider::alpaca::choice::{Channel, Choice, DataFeed};
 use crate::provider::alpaca::fault::{disguised, explain};
 use crate::provider::alpaca::look::look;
 use crate::provider::alpaca::spec::{spell, unspell};
 use crate::provider::alpaca::stream::Feed;
-use crate::provider::contract::{History, HistoryPage, Polling, Provider, ProviderError, Variant};
+use crate::provider::contract::{History, HistoryPage, Polling, Provider, ProviderError, Variant, in_order};
 use crate::provider::net::{Call, Net};
 use crate::provider::protocol::Protocol;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::{KeyKind, KeySpec, Section};
 use crate::market::{AssetClass, Delay, Interval, Symbol};
-use crate::provider::alpaca::choice::DataFeed;
+use crate::provider::alpaca::choice::{Channel, DataFeed};
 use crate::provider::alpaca::rest::Alpaca;
 use crate::provider::contract::{Capabilities, Provider, ProviderSpec};
 use crate::provider::net::{Net, standard_headers};
@@ -76,7 +76,7 @@ const KEYS: &[KeySpec] = &[
         name: "channels",
         sentence: "What is subscribed for each symbol: trades, quotes, bars, updatedBars, dailyBars or statuses.",
         default: "[\"trades\", \"quotes\", \"bars\"]",
-        kind: KeyKind::TextList,
+        kind: KeyKind::Choices(Channel::NAMES),
     },
     KeySpec {
         name: "symbols_most",
@@ -92,9 +92,6 @@ const KEYS: &[KeySpec] = &[
     },
 ];
 
-/// Venues of the United States, of which Alpaca needs no word.
-const VENUES: [&str; 6] = ["XNYS", "XNAS", "XASE", "ARCX", "BATS", "IEXG"];
-
 fn open(section: &Section, net: Net) -> Arc<dyn Provider> {
     Arc::new(Alpaca::new(section, net))
 }
@@ -102,17 +99,9 @@ fn open(section: &Section, net: Net) -> Arc<dyn Provider> {
 /// A US share or fund that is not pinned to another source, with its class after a dot: `BRK.B`.
 #[must_use]
 pub fn spell(symbol: &Symbol) -> Option<String> {
-    let here = symbol.pinned_source().is_none_or(|source| source == "alpaca");
-    if !here || !matches!(symbol.listing().asset_class, AssetClass::Equity | AssetClass::Etf) {
-        return None;
-    }
-    let text = symbol.as_str();
-    let text = text.split_once('@').map_or(text, |(text, _)| text);
-    let ticker = match text.split_once(':') {
-        Some((ticker, venue)) => VENUES.contains(&venue).then_some(ticker)?,
-        None => text,
-    };
-    let ticker = ticker.replace('-', ".");
+    // What is traded over the counter is not among its prices.
+    let here = symbol.is_open_to("alpaca") && !symbol.unpinned().ends_with(":OTCM");
+    let ticker = symbol.us_ticker().filter(|_| here)?.replace('-', ".");
     is_ticker(&ticker).then_some(ticker)
 }
 
@@ -142,6 +131,7 @@ mod tests {
             ("AAPL@alpaca", Some("AAPL")),
             ("AAPL@yahoo", None),
             ("VOD:XLON", None),
+            ("TCEHY:OTCM", None),
             ("BTC-USD", None),
             ("EUR/USD", None),
             ("^GSPC", None),

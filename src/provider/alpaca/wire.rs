@@ -1,16 +1,10 @@
 //! The shapes of Alpaca's messages and bodies: the socket and the REST interface write trades, quotes and bars alike.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::market::Timestamp;
-
-/// Text that is borrowed from the frame where it has no escapes, inside an `Option` too.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
+use crate::provider::wire::{Text, said};
 
 /// What every message of the socket has: "Real-time Stock Data", <https://docs.alpaca.markets>.
 #[derive(Deserialize)]
@@ -137,19 +131,6 @@ pub struct Subscription<'a> {
     pub daily_bars: Option<Vec<Text<'a>>>,
     #[serde(borrow)]
     pub statuses: Option<Vec<Text<'a>>>,
-}
-
-impl Text<'_> {
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A text, where it says something.
-#[must_use]
-pub fn said<'t>(text: Option<&'t Text<'_>>) -> Option<&'t str> {
-    text.map(|text| text.as_str().trim()).filter(|text| !text.is_empty())
 }
 
 /// An instant with up to nine digits behind its seconds.

@@ -4,6 +4,7 @@ use crate::market::{ActionKind, CorporateAction, Date};
 use crate::provider::alpha_vantage::series::Row;
 use crate::provider::alpha_vantage::wire::{Cells, rows};
 use crate::provider::contract::ProviderError;
+use crate::provider::wire::positive;
 
 /// Splits since a date, oldest first: "API Documentation", <https://www.alphavantage.co/documentation/>.
 pub fn splits(body: &[u8], since: Date) -> Result<Vec<CorporateAction>, ProviderError> {
@@ -55,6 +56,6 @@ fn actions(
 /// `4.0000`: how many new shares one old one becomes; or both numbers, with a colon between.
 fn ratio(text: &str) -> Option<(f64, f64)> {
     let (new, old) = text.split_once(':').unwrap_or((text, "1"));
-    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
+    let number = |text: &str| positive(text.trim().parse::<f64>().ok());
     Some((number(new)?, number(old)?))
 }

@@ -1,11 +1,10 @@
 //! Price history: how a page is asked for, and its rows as bars.
 
-use std::cmp::Reverse;
 use std::time::Duration;
 
 use crate::market::{Date, Interval, SourceBar, TimeOfDay, Timestamp, Zone};
 use crate::provider::alpha_vantage::action::of_days;
-use crate::provider::alpha_vantage::pages::{is_settled, month};
+use crate::provider::alpha_vantage::pages::{month, settles};
 use crate::provider::alpha_vantage::series::{Row, Series, series};
 use crate::provider::alpha_vantage::spell::index;
 use crate::provider::contract::{History, HistoryPage, ProviderError};
@@ -38,21 +37,18 @@ pub fn history(body: &[u8], page: &HistoryPage, full: bool, now: Timestamp) -> R
         // Of a symbol that is not known, or of one that is: an answer without a row says nothing of the past.
         return Err(ProviderError::NotFound { message: format!("{}: the answer has no rows", what(page)) });
     }
-    // The newest first: of two rows of one week the later one is the week's.
-    rows.sort_by_cached_key(|row| Reverse(row.label.clone()));
+    // The oldest first: of two rows of one week the later one is the week's.
+    rows.sort_by(|one, next| one.label.cmp(&next.label));
     rows.dedup_by(|next, first| next.label == first.label);
     let clock = Clock { zone: zone.unwrap_or(Zone::NEW_YORK), at_end: labels_are_ends(&rows) };
-    let mut bars: Vec<SourceBar> = rows.iter().filter_map(|row| bar(row, page.interval, clock)).collect();
-    bars.sort_by_key(|bar| bar.open_time);
-    bars.dedup_by_key(|bar| bar.open_time);
+    let bars: Vec<SourceBar> = rows.iter().filter_map(|row| bar(row, page.interval, clock)).collect();
     if page.interval == Interval::OneDay && !full && index(&page.spelling).is_none() && count >= COMPACT_ROWS {
         check_reach(&bars, page)?;
     }
-    let is_inside = |at: Timestamp| page.from <= at && at < page.to;
-    bars.retain(|bar| is_inside(bar.open_time) && is_sealed(bar, now));
     let mut actions = if page.interval == Interval::OneDay { of_days(&rows) } else { Vec::new() };
-    actions.retain(|action| is_inside(action.ex_date.midnight()) && is_settled(page.interval, action.ex_date, now));
-    Ok(History { bars, actions, ..History::default() })
+    let is_inside = |at: Timestamp| page.from <= at && at < page.to;
+    actions.retain(|action| is_inside(action.ex_date.midnight()) && settles(page.interval, action.ex_date) <= now);
+    Ok(History { bars: page.keep(bars, end, now), actions, ..History::default() })
 }
 
 /// For errors.
@@ -140,21 +136,18 @@ fn instant(text: &str, interval: Interval, clock: Clock) -> Option<Timestamp> {
     Some(if clock.at_end { at - interval.duration() } else { at })
 }
 
-fn is_sealed(bar: &SourceBar, now: Timestamp) -> bool {
-    if bar.interval.is_intraday() {
-        return bar.open_time + bar.interval.duration() <= now;
-    }
-    is_settled(bar.interval, bar.open_time.date(), now)
+fn end(bar: &SourceBar) -> Timestamp {
+    if bar.interval.is_intraday() { bar.end_in_greenwich() } else { settles(bar.interval, bar.open_time.date()) }
 }
 
 /// A full answer that begins after the page has lost what was before: that is not what was never traded.
 fn check_reach(bars: &[SourceBar], page: &HistoryPage) -> Result<(), ProviderError> {
     // The first session of the page may be some days after its beginning: a long weekend, or a week without any.
     let slack = Duration::from_secs(7 * 86_400);
-    match bars.first() {
-        Some(oldest) if oldest.open_time > page.from + slack => {
+    match bars.iter().map(|bar| bar.open_time).min() {
+        Some(oldest) if oldest > page.from + slack => {
             let further = "outputsize = \"full\", which is not in every plan, reaches further";
-            Err(ProviderError::Fatal { message: format!("{} reach back to {} only: {further}", what(page), oldest.open_time.date()) })
+            Err(ProviderError::Fatal { message: format!("{} reach back to {} only: {further}", what(page), oldest.date()) })
         }
         Some(_) | None => Ok(()),
     }

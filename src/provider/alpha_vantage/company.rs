@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::market::{Date, Fundamental, Period, Statement, clean};
 use crate::provider::ability::CompanyQuery;
-use crate::provider::alpha_vantage::wire::{is_nothing, malformed};
+use crate::provider::alpha_vantage::wire::is_nothing;
 use crate::provider::contract::ProviderError;
 
 /// "API Documentation", <https://www.alphavantage.co/documentation/>. Who is not known has an empty object.
@@ -21,7 +21,7 @@ struct Reports {
 /// The statements of an answer, newest first.
 pub fn statements(body: &[u8], query: &CompanyQuery) -> Result<Vec<Fundamental>, ProviderError> {
     let what = || format!("alpha-vantage {} of {}: there are no reports", query.statement, query.spelling);
-    let reports: Reports = serde_json::from_slice(body).map_err(|_| malformed(what(), body))?;
+    let reports: Reports = serde_json::from_slice(body).map_err(|_| ProviderError::malformed(what(), body))?;
     let (period, rows) = match query.period {
         Period::Quarter => (Period::Quarter, reports.quarterly_reports),
         Period::Annual | Period::Latest => (Period::Annual, reports.annual_reports),
@@ -40,7 +40,7 @@ pub fn statements(body: &[u8], query: &CompanyQuery) -> Result<Vec<Fundamental>,
 /// The master data of a company, as they are today; none of funds, and at times none of companies that are known.
 pub fn overview(body: &[u8], today: Date) -> Result<Vec<Fundamental>, ProviderError> {
     let fields: Map<String, Value> =
-        serde_json::from_slice(body).map_err(|_| malformed("the alpha-vantage overview is no object".to_owned(), body))?;
+        serde_json::from_slice(body).map_err(|_| ProviderError::malformed("the alpha-vantage overview is no object", body))?;
     if fields.is_empty() {
         return Ok(Vec::new());
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::market::Timestamp;
-use crate::provider::alpha_vantage::wire::Text;
 use crate::provider::contract::ProviderError;
 use crate::provider::net::{Call, next_day};
+use crate::provider::wire::Text;
 
 /// After a burst: one request a second is allowed, and five a minute by other pages.
 const BURST: Duration = Duration::from_secs(12);

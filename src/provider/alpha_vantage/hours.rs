@@ -2,7 +2,7 @@
 
 use crate::market::{TimeOfDay, Timestamp, Zone, clean};
 use crate::provider::ability::SaidStatus;
-use crate::provider::alpha_vantage::wire::{Cells, malformed, rows};
+use crate::provider::alpha_vantage::wire::{Cells, rows};
 use crate::provider::contract::ProviderError;
 
 /// The calendar of their market of the United States.
@@ -23,7 +23,7 @@ const VENUES: [(&str, &str, &str); 6] = [
 pub fn status(body: &[u8], now: Timestamp) -> Result<Vec<SaidStatus>, ProviderError> {
     let what = "alpha-vantage market status";
     let said: Vec<_> = rows(body, "markets", what)?.iter().filter_map(|row| said(row, now)).collect();
-    if said.is_empty() { Err(malformed(format!("{what}: no market says whether it is open"), body)) } else { Ok(said) }
+    if said.is_empty() { Err(ProviderError::malformed(format!("{what}: no market says whether it is open"), body)) } else { Ok(said) }
 }
 
 fn said(row: &Cells<'_>, now: Timestamp) -> Option<SaidStatus> {

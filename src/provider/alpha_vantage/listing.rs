@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::market::{AssetClass, Category, Listed, clean};
 use crate::provider::ability::{DirectoryPage, DirectoryQuery};
 use crate::provider::alpha_vantage::spell::{of_index, unspell};
-use crate::provider::alpha_vantage::wire::{is_nothing, lines, malformed, rows};
+use crate::provider::alpha_vantage::wire::{is_nothing, lines, rows};
 use crate::provider::contract::ProviderError;
 
 /// Their names of exchanges, and the codes of ISO 10383.
@@ -43,7 +43,7 @@ pub fn found(body: &[u8], query: &DirectoryQuery) -> Result<DirectoryPage, Provi
 
 /// `INDEX_CATALOG`: a list, or an object with one in it, of objects or of symbols alone.
 pub fn catalog(body: &[u8], query: &DirectoryQuery) -> Result<DirectoryPage, ProviderError> {
-    let wrong = || malformed("the alpha-vantage catalogue of indices has no list".to_owned(), body);
+    let wrong = || ProviderError::malformed("the alpha-vantage catalogue of indices has no list", body);
     let value: Value = serde_json::from_slice(body).map_err(|_| wrong())?;
     let list = match &value {
         Value::Array(rows) => Some(rows),

@@ -9,7 +9,6 @@ mod hours;
 mod listing;
 mod pages;
 mod quote;
-mod refused;
 mod rest;
 mod series;
 mod spec;

@@ -55,25 +55,20 @@ pub(crate) fn month(page_from: Timestamp) -> String {
     page_from.format_in(Zone::NEW_YORK, "%Y-%m")
 }
 
-/// Whether the row of a label changes no more.
-pub(crate) fn is_settled(interval: Interval, label: Date, now: Timestamp) -> bool {
+/// When the row of a label changes no more. At which hour after the close a day is published is not documented: the next day is safe.
+pub(crate) fn settles(interval: Interval, label: Date) -> Timestamp {
     let mut last = interval.next_label(label).previous();
     while last > label && matches!(last.weekday(), Weekday::Saturday | Weekday::Sunday) {
         last = last.previous();
     }
-    settles(last) <= now
-}
-
-/// When the row of a day changes no more. At which hour after the close a day is published is not documented: the next day is safe.
-fn settles(date: Date) -> Timestamp {
-    date.next().at(TimeOfDay::MIDNIGHT, Zone::NEW_YORK)
+    last.next().at(TimeOfDay::MIDNIGHT, Zone::NEW_YORK)
 }
 
 /// The first label whose row may still change.
 fn unsettled(interval: Interval, now: Timestamp) -> Timestamp {
     let (today, _) = now.in_zone(Zone::NEW_YORK);
     let label = interval.label(today);
-    let first = if is_settled(interval, label, now) { interval.next_label(label) } else { label };
+    let first = if settles(interval, label) <= now { interval.next_label(label) } else { label };
     first.midnight()
 }
 
@@ -104,12 +99,10 @@ mod tests {
     #[test]
     fn a_week_is_over_on_its_last_weekday() {
         let monday: Date = "2026-11-16".parse().expect("a date");
-        assert!(!is_settled(Interval::OneWeek, monday, at("2026-11-21T04:59:59Z")));
-        assert!(is_settled(Interval::OneWeek, monday, at("2026-11-21T05:00:00Z")));
+        assert_eq!(settles(Interval::OneWeek, monday), at("2026-11-21T05:00:00Z"));
         // October ends on a Saturday.
         let october: Date = "2026-10-01".parse().expect("a date");
-        assert!(!is_settled(Interval::OneMonth, october, at("2026-10-31T03:59:59Z")));
-        assert!(is_settled(Interval::OneMonth, october, at("2026-10-31T04:00:00Z")));
+        assert_eq!(settles(Interval::OneMonth, october), at("2026-10-31T04:00:00Z"));
     }
 
     #[test]

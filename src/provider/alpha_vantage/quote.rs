@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::market::{Date, EventKind, Last, MarketEvent, TimeOfDay, Timestamp, Zone};
-use crate::provider::alpha_vantage::wire::{Cells, malformed, members};
+use crate::provider::alpha_vantage::wire::{Cells, members};
 use crate::provider::contract::ProviderError;
 
 /// How the member's name begins; with delayed prices it says so behind that: "API Documentation",
@@ -19,7 +19,7 @@ pub fn look(body: &[u8], spelling: &str, late: Duration, ts_recv: Timestamp) -> 
     let members = members(body, &what)?;
     let quote = members.iter().find(|(name, _)| name.as_str().starts_with(MEMBER)).map(|(_, quote)| *quote);
     if quote.is_none() && !members.is_empty() {
-        return Err(malformed(format!("{what}: there is no quote"), body));
+        return Err(ProviderError::malformed(format!("{what}: there is no quote"), body));
     }
     let cells = quote.and_then(Cells::of_object).unwrap_or_default();
     if cells.is_empty() {
@@ -27,11 +27,11 @@ pub fn look(body: &[u8], spelling: &str, late: Duration, ts_recv: Timestamp) -> 
     }
     // Whether a class of shares stands after a hyphen or a point in answers is not documented.
     if cells.text("symbol").is_some_and(|symbol| !symbol.replace('.', "-").eq_ignore_ascii_case(spelling)) {
-        return Err(malformed(format!("{what}: it is one of somebody else"), body));
+        return Err(ProviderError::malformed(format!("{what}: it is one of somebody else"), body));
     }
-    let price = cells.positive("price").ok_or_else(|| malformed(format!("{what}: there is no price"), body))?;
+    let price = cells.positive("price").ok_or_else(|| ProviderError::malformed(format!("{what}: there is no price"), body))?;
     let day = cells.text("latest trading day").and_then(|day| day.get(..10)?.parse().ok());
-    let day: Date = day.ok_or_else(|| malformed(format!("{what}: there is no day: its age is not known"), body))?;
+    let day: Date = day.ok_or_else(|| ProviderError::malformed(format!("{what}: there is no day: its age is not known"), body))?;
     let last = Last {
         price,
         reference: cells.positive("previous close"),

@@ -13,11 +13,11 @@ use crate::provider::alpha_vantage::bars::{ADJUSTED_DAYS, DAYS, Days, Question, 
 use crate::provider::alpha_vantage::fault::{disguised, not_in_plan};
 use crate::provider::alpha_vantage::pages::{Reach, pages};
 use crate::provider::alpha_vantage::quote::look;
-use crate::provider::alpha_vantage::refused::Refused;
 use crate::provider::alpha_vantage::spell::{spell, unspell};
 use crate::provider::contract::{History, HistoryPage, Polling, Provider, ProviderError, Variant, only};
 use crate::provider::net::{Body, Call, Net};
 use crate::provider::protocol::Protocol;
+use crate::provider::refused::Refused;
 
 /// How late the plans with delayed prices are, and how late a price is at least where the plan has none of today.
 const LATE: u32 = 900;

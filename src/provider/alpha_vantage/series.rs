@@ -3,8 +3,9 @@
 use serde_json::value::RawValue;
 
 use crate::market::Zone;
-use crate::provider::alpha_vantage::wire::{Cells, Members, elements, is_json, lines, malformed, members};
+use crate::provider::alpha_vantage::wire::{Cells, Members, elements, lines, members};
 use crate::provider::contract::ProviderError;
+use crate::provider::wire::is_json;
 
 /// What the first column is called in texts, and the label in lists: "API Documentation", <https://www.alphavantage.co/documentation/>.
 /// The second is of the slices that were retired.
@@ -45,15 +46,16 @@ pub(crate) fn series(body: &[u8], what: &str) -> Result<Series, ProviderError> {
         return Ok(Series { zone: None, rows });
     }
     let members = members(body, what)?;
+    if members.is_empty() {
+        return Ok(Series::default());
+    }
     let data = members.iter().find(|(name, value)| name.as_str() != META && is_nested(value)).map(|(_, data)| *data);
-    let Some(data) = data else {
-        return if members.is_empty() { Ok(Series::default()) } else { Err(malformed(format!("{what}: there is no series"), body)) };
-    };
+    let data = data.ok_or_else(|| ProviderError::malformed(format!("{what}: there is no series"), body))?;
     let rows = match elements(data) {
         Some(elements) => elements.iter().filter_map(labelled).collect(),
-        None => by_label(data).ok_or_else(|| malformed(format!("{what}: the series has no rows"), body))?,
+        None => by_label(data).ok_or_else(|| ProviderError::malformed(format!("{what}: the series has no rows"), body))?,
     };
-    let zone = zone(&members).map_err(|()| malformed(format!("{what}: the time zone cannot be read"), body))?;
+    let zone = zone(&members).map_err(|()| ProviderError::malformed(format!("{what}: the time zone cannot be read"), body))?;
     Ok(Series { zone, rows })
 }
 

@@ -2,28 +2,24 @@
 
 use crate::market::{AssetClass, Symbol};
 
-/// Listings of the United States have no suffix. Those elsewhere have one, but in which unit they are priced and on whose clock their
-/// rows are labelled is not documented: these are left to other sources.
-const VENUES: [&str; 5] = ["XNYS", "XNAS", "XASE", "ARCX", "BATS"];
-
 /// Indices that other houses call otherwise: "API Documentation", <https://www.alphavantage.co/documentation/>.
 const INDICES: [(&str, &str); 2] = [("GSPC", "SPX"), ("IXIC", "COMP")];
 
 /// What stands before an index in our spellings of theirs, so that it is not taken for a share: they have a function of its own for it.
 const INDEX: char = '^';
 
-/// A symbol as it is spelled there; `None` when it is pinned to another source or not kept there.
+/// A symbol as it is spelled there; `None` when it is pinned to another source or not kept there. Listings outside the United States
+/// have a suffix there, but in which unit they are priced and on whose clock their rows are labelled is not documented: these are left
+/// to other sources.
 #[must_use]
 pub fn spell(symbol: &Symbol) -> Option<String> {
-    if symbol.pinned_source().is_some_and(|source| source != "alpha-vantage") {
+    if !symbol.is_open_to("alpha-vantage") {
         return None;
     }
-    let text = symbol.as_str();
-    let text = text.split_once('@').map_or(text, |(text, _)| text);
     match symbol.listing().asset_class {
-        AssetClass::Equity | AssetClass::Etf => share(text),
+        AssetClass::Equity | AssetClass::Etf => symbol.us_ticker().map(|ticker| ticker.replace('.', "-")),
         AssetClass::Index => {
-            let name = text.strip_prefix(INDEX)?;
+            let name = symbol.unpinned().strip_prefix(INDEX)?;
             let theirs = INDICES.iter().find(|(ours, _)| *ours == name).map_or(name, |&(_, theirs)| theirs);
             Some(format!("{INDEX}{theirs}"))
         }
@@ -51,11 +47,6 @@ pub(crate) fn index(spelling: &str) -> Option<&str> {
 /// How an index of that name is spelled.
 pub(crate) fn of_index(name: &str) -> String {
     format!("{INDEX}{name}")
-}
-
-fn share(text: &str) -> Option<String> {
-    let (ticker, venue) = text.split_once(':').unwrap_or((text, "XNYS"));
-    VENUES.contains(&venue).then(|| ticker.replace('.', "-"))
 }
 
 #[cfg(test)]

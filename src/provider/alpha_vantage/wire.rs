@@ -1,27 +1,13 @@
-//! Texts, figures and rows as Alpha Vantage writes them: every figure is text, and members have numbers before their names.
+//! Rows as Alpha Vantage writes them: every figure is text, and members have numbers before their names.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::market::clean;
 use crate::provider::contract::ProviderError;
-
-/// How much of a bad answer is kept.
-const EXCERPT: usize = 300;
-
-/// Text that is borrowed where it has no escapes.
-#[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
-#[serde(transparent)]
-pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
-
-impl Text<'_> {
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+use crate::provider::wire::{Text, amount, number, positive};
 
 /// An object, by the names of its members.
 pub(crate) type Members<'a> = BTreeMap<Text<'a>, &'a RawValue>;
@@ -58,17 +44,17 @@ impl<'a> Cells<'a> {
 
     /// A figure.
     pub(crate) fn number(&self, name: &str) -> Option<f64> {
-        self.text(name)?.trim().parse::<f64>().ok().filter(|number| number.is_finite())
+        number(self.text(name)?.trim().parse::<f64>().ok())
     }
 
     /// A price: 0 stands for what is not known.
     pub(crate) fn positive(&self, name: &str) -> Option<f64> {
-        self.number(name).filter(|number| *number > 0.0)
+        positive(self.number(name))
     }
 
     /// A volume.
     pub(crate) fn amount(&self, name: &str) -> Option<f64> {
-        self.number(name).filter(|number| *number >= 0.0)
+        amount(self.number(name))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -83,16 +69,18 @@ pub(crate) fn is_nothing(text: &str) -> bool {
 
 /// The members of a body; `what` is for the error.
 pub(crate) fn members<'a>(body: &'a [u8], what: &str) -> Result<Members<'a>, ProviderError> {
-    serde_json::from_slice(body).map_err(|_| malformed(format!("{what}: the answer is no object"), body))
+    serde_json::from_slice(body).map_err(|_| ProviderError::malformed(format!("{what}: the answer is no object"), body))
 }
 
 /// The rows of the list of that name; none where an empty object says that there is nothing.
 pub(crate) fn rows<'a>(body: &'a [u8], list: &str, what: &str) -> Result<Vec<Cells<'a>>, ProviderError> {
     let members = members(body, what)?;
-    let Some(rows) = members.iter().find(|(name, _)| name.as_str() == list).map(|(_, rows)| *rows) else {
-        return if members.is_empty() { Ok(Vec::new()) } else { Err(malformed(format!("{what}: there is no {list}"), body)) };
-    };
-    elements(rows).ok_or_else(|| malformed(format!("{what}: {list} is no list"), body))
+    if members.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = members.iter().find(|(name, _)| name.as_str() == list).map(|(_, rows)| *rows);
+    let rows = rows.ok_or_else(|| ProviderError::malformed(format!("{what}: there is no {list}"), body))?;
+    elements(rows).ok_or_else(|| ProviderError::malformed(format!("{what}: {list} is no list"), body))
 }
 
 /// The elements of a list, as rows; one that is no object is an empty row.
@@ -107,20 +95,9 @@ pub(crate) fn lines(body: &[u8], columns: &[&str], what: &str) -> Result<Vec<Cel
     let read = |header: &csv::StringRecord| header.iter().map(|name| name.trim().to_owned()).collect::<Vec<_>>();
     let header = reader.headers().map(read).unwrap_or_default();
     if !header.iter().any(|name| columns.iter().any(|column| name.eq_ignore_ascii_case(column))) {
-        return Err(malformed(format!("{what}: the text has not the columns that it should have"), body));
+        return Err(ProviderError::malformed(format!("{what}: the text has not the columns that it should have"), body));
     }
     Ok(reader.records().filter_map(Result::ok).map(|line| Cells::of_line(&header, &line)).collect())
-}
-
-/// Whether a body is JSON, whatever was asked for.
-pub(crate) fn is_json(body: &[u8]) -> bool {
-    matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
-}
-
-/// An answer that is not what it should be, with its beginning.
-pub(crate) fn malformed(message: String, body: &[u8]) -> ProviderError {
-    let start = &body[..body.len().min(EXCERPT)];
-    ProviderError::Malformed { message, payload: clean(&String::from_utf8_lossy(start)).into_owned() }
 }
 
 /// A name without the number before it.

@@ -3,15 +3,13 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::market::{EventKind, Interval, Last, MarketEvent, SourceBar, Timestamp, clean};
-use crate::provider::binance::decode::{Fault, Text, amount, positive, quote, time};
+use crate::market::{EventKind, Interval, Last, MarketEvent, SourceBar, Timestamp};
+use crate::provider::binance::decode::{Fault, time};
 use crate::provider::contract::{HistoryPage, ProviderError};
+use crate::provider::wire::{Text, amount, number, positive, quote};
 
 /// How the words for a symbol that does not exist end.
 const UNKNOWN_SYMBOL: &str = "(-1121)";
-
-/// How much of a bad answer is kept.
-const EXCERPT: usize = 300;
 
 /// `[open time, open, high, low, close, volume, close time, quote volume, trades, taker base, taker quote, unused]`:
 /// "Kline/Candlestick data", `rest-api.md`, <https://github.com/binance/binance-spot-api-docs>.
@@ -56,6 +54,13 @@ struct Ticker<'a> {
     close_time: Option<i64>,
 }
 
+/// "Check server time", `rest-api.md`, <https://github.com/binance/binance-spot-api-docs>.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Clock {
+    server_time: i64,
+}
+
 /// An interval as Binance spells it: a capital letter tells months from minutes.
 #[must_use]
 pub const fn asked_as(interval: Interval) -> &'static str {
@@ -73,29 +78,15 @@ pub const fn asked_as(interval: Interval) -> &'static str {
 
 /// The sealed bars of a page, oldest first. The newest row still forms.
 pub fn klines(body: &[u8], page: &HistoryPage, now: Timestamp) -> Result<Vec<SourceBar>, ProviderError> {
-    let rows: Vec<Kline<'_>> = serde_json::from_slice(body).map_err(|_| malformed("binance klines are not rows of figures", body))?;
-    let sealed = |bar: &SourceBar| end(bar) <= now;
-    let inside = |bar: &SourceBar| page.from <= bar.open_time && bar.open_time < page.to;
-    let bars = rows.iter().filter_map(|row| bar(row, page)).filter(|bar| inside(bar) && sealed(bar));
-    let mut bars: Vec<SourceBar> = bars.collect();
-    bars.sort_by_key(|bar| bar.open_time);
-    bars.dedup_by_key(|bar| bar.open_time);
-    Ok(bars)
-}
-
-/// Days, weeks and months are those of Greenwich, and months have no length of their own.
-fn end(bar: &SourceBar) -> Timestamp {
-    if bar.interval.is_intraday() {
-        bar.open_time + bar.interval.duration()
-    } else {
-        bar.interval.next_label(bar.open_time.date()).midnight()
-    }
+    let rows: Vec<Kline<'_>> =
+        serde_json::from_slice(body).map_err(|_| ProviderError::malformed("binance klines are not rows of figures", body))?;
+    Ok(page.keep(rows.iter().filter_map(|row| bar(row, page)), SourceBar::end_in_greenwich, now))
 }
 
 /// A row with a hole in it is no bar.
 fn bar(row: &Kline<'_>, page: &HistoryPage) -> Option<SourceBar> {
     let Kline(time, open, high, low, close, volume, _, turnover, n_trades, ..) = row;
-    let price = |text: &Option<Text<'_>>| text.as_ref().and_then(Text::number);
+    let price = |text: &Option<Text<'_>>| number(text.as_ref());
     let (high, low) = (price(high)?, price(low)?);
     let volume = price(volume);
     let average = |(volume, turnover): (f64, f64)| (volume > 0.0).then(|| turnover / volume);
@@ -115,9 +106,9 @@ fn bar(row: &Kline<'_>, page: &HistoryPage) -> Option<SourceBar> {
 
 /// A look at one symbol. The figures are of the last 24 hours.
 pub fn look(body: &[u8], spelling: &str, ts_recv: Timestamp) -> Result<Vec<MarketEvent>, ProviderError> {
-    let bad = || malformed("the binance ticker is not as it should be", body);
+    let bad = || ProviderError::malformed("the binance ticker is not as it should be", body);
     let ticker: Ticker<'_> = serde_json::from_slice(body).map_err(|_| bad())?;
-    let price = ticker.last_price.as_ref().and_then(Text::number).ok_or_else(bad)?;
+    let price = number(ticker.last_price.as_ref()).ok_or_else(bad)?;
     if price <= 0.0 {
         // A pair whose trading is broken off keeps its name and loses its figures.
         return Err(ProviderError::NotFound { message: format!("binance has no price of {spelling}: it is not traded") });
@@ -137,6 +128,13 @@ pub fn look(body: &[u8], spelling: &str, ts_recv: Timestamp) -> Result<Vec<Marke
     Ok([event(time(ticker.close_time, ts_recv), EventKind::Last(last))].into_iter().chain(quote).collect())
 }
 
+/// The time that the source has, as a sign of life.
+pub fn clock(body: &[u8]) -> Result<String, ProviderError> {
+    let clock: Clock =
+        serde_json::from_slice(body).map_err(|_| ProviderError::malformed("the binance time is not as it should be", body))?;
+    Ok(format!("its clock says {}", Timestamp::from_millis(clock.server_time)))
+}
+
 /// A refusal as it is, but for a symbol that does not exist: that is not found.
 #[must_use]
 pub fn by_its_name(error: ProviderError) -> ProviderError {
@@ -151,13 +149,6 @@ pub fn by_its_name(error: ProviderError) -> ProviderError {
 pub fn explain(body: &[u8]) -> Option<String> {
     let fault: Fault<'_> = serde_json::from_slice(body).ok()?;
     fault.words()
-}
-
-/// An answer that is not what it should be, with its beginning.
-#[must_use]
-pub fn malformed(message: &str, body: &[u8]) -> ProviderError {
-    let start = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]);
-    ProviderError::Malformed { message: message.to_owned(), payload: clean(&start).into_owned() }
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! Frames of the Binance socket in our words. It opens no socket.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::market::{EventKind, Last, MarketEvent, Quote, Side, Timestamp, Trade, TradeId, clean};
+use crate::market::{EventKind, Last, MarketEvent, Side, Timestamp, Trade, TradeId, clean};
 use crate::provider::protocol::{DecodeError, StreamItem};
+use crate::provider::wire::{Text, amount, number, positive, quote};
 
 /// What is asked for of each symbol: its trades, the figures of 24 hours, and the best bid and ask.
 pub const STREAMS: [&str; 3] = ["@trade", "@ticker", "@bookTicker"];
@@ -35,7 +35,7 @@ struct Frame<'a> {
     error: Option<Fault<'a>>,
 }
 
-/// A message of any of our streams, with the members that are used. Capital and small letters differ:
+/// A message of any of our streams, with the members that are used. Figures are sent as text; capital and small letters differ:
 /// "Trade Streams", "Individual Symbol Ticker Streams" and "Individual Symbol Book Ticker Streams",
 /// `web-socket-streams.md`, <https://github.com/binance/binance-spot-api-docs>.
 #[derive(Deserialize)]
@@ -87,11 +87,6 @@ pub struct Fault<'a> {
     #[serde(borrow)]
     msg: Option<Text<'a>>,
 }
-
-/// Text that is borrowed from the frame where it has no escapes, inside an `Option` too. Figures are sent as text.
-#[derive(Deserialize)]
-#[serde(transparent)]
-pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A frame of which only its type can be read.
 #[derive(Deserialize)]
@@ -157,8 +152,8 @@ fn goodbye() -> StreamItem {
 }
 
 fn trade(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
-    let price = number(message.price.as_ref(), "price")?;
-    let size = number(message.size.as_ref(), "size")?;
+    let price = required(message.price.as_ref(), "price")?;
+    let size = required(message.size.as_ref(), "size")?;
     if size < 0.0 {
         return Err(DecodeError::new("a binance trade has a negative size"));
     }
@@ -173,7 +168,7 @@ fn trade(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, D
 
 /// The book in it is left alone: the book ticker is newer, and the two do not share a clock.
 fn ticker(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
-    let price = number(message.close.as_ref(), "price")?;
+    let price = required(message.close.as_ref(), "price")?;
     let symbol = symbol(message)?;
     if price <= 0.0 {
         // Nothing was traded for so long that there is no price.
@@ -209,46 +204,8 @@ pub fn time(millis: Option<i64>, ts_recv: Timestamp) -> Timestamp {
     millis.filter(|millis| *millis > 0).map_or(ts_recv, Timestamp::from_millis)
 }
 
-/// Both sides of the book's top; `None` when neither can be used.
-#[must_use]
-pub fn quote(bid: (Option<&Text<'_>>, Option<&Text<'_>>), ask: (Option<&Text<'_>>, Option<&Text<'_>>)) -> Option<Quote> {
-    let ((bid, bid_size), (ask, ask_size)) = (level(bid), level(ask));
-    (bid.is_some() || ask.is_some()).then_some(Quote { bid, bid_size, ask, ask_size })
-}
-
-/// A side of the book that is empty is sent with zeros; a size that is no number spoils its level.
-fn level((price, size): (Option<&Text<'_>>, Option<&Text<'_>>)) -> (Option<f64>, Option<f64>) {
-    let (price, amount) = (positive(price), amount(size));
-    if price.is_none() || (size.is_some() && amount.is_none()) { (None, None) } else { (price, amount) }
-}
-
-fn number(text: Option<&Text<'_>>, name: &'static str) -> Result<f64, DecodeError> {
-    text.and_then(Text::number).ok_or_else(|| DecodeError::new(format!("a binance message has no {name} that is a number")))
-}
-
-/// A price, where it is one.
-#[must_use]
-pub fn positive(text: Option<&Text<'_>>) -> Option<f64> {
-    text.and_then(Text::number).filter(|number| *number > 0.0)
-}
-
-/// A volume or size, where it is one.
-#[must_use]
-pub fn amount(text: Option<&Text<'_>>) -> Option<f64> {
-    text.and_then(Text::number).filter(|number| *number >= 0.0)
-}
-
-impl Text<'_> {
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The figure that it writes, where that is finite.
-    #[must_use]
-    pub fn number(&self) -> Option<f64> {
-        self.0.parse().ok().filter(|number: &f64| number.is_finite())
-    }
+fn required(text: Option<&Text<'_>>, name: &'static str) -> Result<f64, DecodeError> {
+    number(text).ok_or_else(|| DecodeError::new(format!("a binance message has no {name} that is a number")))
 }
 
 impl Fault<'_> {

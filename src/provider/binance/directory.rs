@@ -6,11 +6,10 @@ use serde_json::value::RawValue;
 
 use crate::market::{AssetClass, Category, Listed, Symbol};
 use crate::provider::ability::{Directory, DirectoryPage, DirectoryQuery};
-use crate::provider::binance::body::malformed;
-use crate::provider::binance::decode::Text;
 use crate::provider::binance::rest::Binance;
 use crate::provider::binance::spec::spell;
 use crate::provider::contract::ProviderError;
+use crate::provider::wire::Text;
 
 /// "Exchange information", `rest-api.md`, <https://github.com/binance/binance-spot-api-docs>.
 #[derive(Deserialize)]
@@ -49,7 +48,8 @@ impl Directory for Binance {
 
 /// The symbols that are looked for. The source sends them all at once, so the list does not go on.
 pub fn symbols(body: &[u8], query: &DirectoryQuery) -> Result<DirectoryPage, ProviderError> {
-    let info: ExchangeInfo<'_> = serde_json::from_slice(body).map_err(|_| malformed("binance symbols are not a list", body))?;
+    let info: ExchangeInfo<'_> =
+        serde_json::from_slice(body).map_err(|_| ProviderError::malformed("binance symbols are not a list", body))?;
     let found: Vec<Listed> = info.symbols.iter().filter_map(|row| listed(row.get())).collect();
     let skipped = info.symbols.len() - found.len();
     let text = query.search.as_ref().map(|text| text.to_uppercase());

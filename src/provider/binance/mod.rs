@@ -7,7 +7,7 @@ mod rest;
 mod spec;
 mod stream;
 
-pub use body::{explain, klines, look};
+pub use body::{clock, explain, klines, look};
 pub use decode::decode;
 pub use directory::symbols;
 pub use rest::{Binance, pages};

@@ -26,11 +26,11 @@ const LAUNCH: Timestamp = Timestamp::from_seconds(1_498_867_200);
 const POLL: Duration = Duration::from_secs(30);
 
 /// What a question weighs: "Kline/Candlestick data" and "24hr ticker price change statistics" of one symbol, "Exchange information",
-/// "Test connectivity"; `rest-api.md`, <https://github.com/binance/binance-spot-api-docs>.
+/// "Check server time"; `rest-api.md`, <https://github.com/binance/binance-spot-api-docs>.
 const KLINES: NonZeroU32 = NonZeroU32::new(2).expect("2 is not 0");
 const TICKER: NonZeroU32 = NonZeroU32::new(2).expect("2 is not 0");
 const EXCHANGE_INFO: NonZeroU32 = NonZeroU32::new(20).expect("20 is not 0");
-const PING: NonZeroU32 = NonZeroU32::MIN;
+const TIME: NonZeroU32 = NonZeroU32::MIN;
 
 /// How the words begin that follow the name of a question that this network may not ask.
 const BLOCKED: &str = ": 451";
@@ -95,8 +95,7 @@ impl Binance {
     }
 
     async fn check(&self) -> Result<String, ProviderError> {
-        self.ask("ping", Vec::new(), PING, "binance ping".to_owned()).await?;
-        Ok("it answers".to_owned())
+        body::clock(&self.ask("time", Vec::new(), TIME, "binance time".to_owned()).await?)
     }
 }
 

@@ -66,8 +66,7 @@ fn open(section: &Section, net: Net) -> Arc<dyn Provider> {
 /// does not stand in for them.
 #[must_use]
 pub fn spell(symbol: &Symbol) -> Option<String> {
-    let here = symbol.pinned_source().is_none_or(|source| source == "binance");
-    if !here || symbol.listing().asset_class != AssetClass::Crypto {
+    if !symbol.is_open_to(SPEC.name) || symbol.listing().asset_class != AssetClass::Crypto {
         return None;
     }
     let (base, quote) = symbol.crypto_pair()?;

@@ -3,11 +3,9 @@
 use serde::Deserialize;
 
 use crate::market::{EventKind, Last, MarketEvent, SourceBar, Timestamp, clean};
-use crate::provider::coinbase::decode::{Figure, Text, amount, positive, quote, time};
+use crate::provider::coinbase::decode::{Figure, time};
 use crate::provider::contract::{HistoryPage, ProviderError};
-
-/// How much of a bad answer is kept.
-const EXCERPT: usize = 300;
+use crate::provider::wire::{Text, amount, positive, quote};
 
 /// `[time, low, high, open, close, volume]`: "Get product candles", <https://docs.cdp.coinbase.com>.
 #[derive(Deserialize)]
@@ -48,14 +46,9 @@ struct Fault<'a> {
 
 /// The sealed bars of a page, oldest first. They come newest first, with the row before the page and the bucket that still forms.
 pub fn candles(body: &[u8], page: &HistoryPage, now: Timestamp) -> Result<Vec<SourceBar>, ProviderError> {
-    let rows: Vec<Candle> = serde_json::from_slice(body).map_err(|_| malformed("coinbase candles are not rows of numbers", body))?;
-    let sealed = |bar: &SourceBar| bar.open_time + page.interval.duration() <= now;
-    let inside = |bar: &SourceBar| page.from <= bar.open_time && bar.open_time < page.to;
-    let bars = rows.iter().filter_map(|row| bar(row, page)).filter(|bar| inside(bar) && sealed(bar));
-    let mut bars: Vec<SourceBar> = bars.collect();
-    bars.sort_by_key(|bar| bar.open_time);
-    bars.dedup_by_key(|bar| bar.open_time);
-    Ok(bars)
+    let rows: Vec<Candle> =
+        serde_json::from_slice(body).map_err(|_| ProviderError::malformed("coinbase candles are not rows of numbers", body))?;
+    Ok(page.keep(rows.iter().filter_map(|row| bar(row, page)), SourceBar::end_in_greenwich, now))
 }
 
 /// A row with a hole in it is no bar.
@@ -76,7 +69,7 @@ fn bar(row: &Candle, page: &HistoryPage) -> Option<SourceBar> {
 
 /// A look at one product; without its stats the price has no reference.
 pub fn look(ticker: &[u8], stats: Option<&[u8]>, spelling: &str, ts_recv: Timestamp) -> Result<Vec<MarketEvent>, ProviderError> {
-    let bad = || malformed("the coinbase ticker is not as it should be", ticker);
+    let bad = || ProviderError::malformed("the coinbase ticker is not as it should be", ticker);
     let Ticker { price, bid, ask, volume, time: sent } = serde_json::from_slice(ticker).map_err(|_| bad())?;
     let stats: Stats = stats.and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
     let last = Last {
@@ -95,7 +88,8 @@ pub fn look(ticker: &[u8], stats: Option<&[u8]>, spelling: &str, ts_recv: Timest
 
 /// The time that the source has, as a sign of life.
 pub fn clock(body: &[u8]) -> Result<String, ProviderError> {
-    let clock: Clock<'_> = serde_json::from_slice(body).map_err(|_| malformed("the coinbase time is not as it should be", body))?;
+    let clock: Clock<'_> =
+        serde_json::from_slice(body).map_err(|_| ProviderError::malformed("the coinbase time is not as it should be", body))?;
     Ok(format!("its clock says {}", clean(clock.iso.as_str())))
 }
 
@@ -104,11 +98,4 @@ pub fn clock(body: &[u8]) -> Result<String, ProviderError> {
 pub fn explain(body: &[u8]) -> Option<String> {
     let fault: Fault<'_> = serde_json::from_slice(body).ok()?;
     Some(clean(fault.message.as_str()).into_owned())
-}
-
-/// An answer that is not what it should be, with its beginning.
-#[must_use]
-pub fn malformed(message: &str, body: &[u8]) -> ProviderError {
-    let start = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]);
-    ProviderError::Malformed { message: message.to_owned(), payload: clean(&start).into_owned() }
 }

@@ -1,6 +1,5 @@
 //! Frames of the Coinbase socket in our words. It opens no socket.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,8 +8,9 @@ use std::time::Duration;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::market::{Date, EventKind, Last, MarketEvent, Quote, Side, Timestamp, Trade, TradeId, clean};
+use crate::market::{Date, EventKind, Last, MarketEvent, Side, Timestamp, Trade, TradeId, clean};
 use crate::provider::protocol::{DecodeError, StreamItem};
+use crate::provider::wire::{Text, Written, amount, number, positive, quote};
 
 /// Any message of the socket, with the members that are used: "Exchange WebSocket Channels", <https://docs.cdp.coinbase.com>.
 #[derive(Debug, Deserialize)]
@@ -42,12 +42,7 @@ pub struct Message<'a> {
     pub reason: Option<Text<'a>>,
 }
 
-/// Text that is borrowed from the frame where it has no escapes, inside an `Option` too.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
-
-/// A number that is sent as text. What is no number becomes NaN, so that one bad level does not cost the message.
+/// A number that is sent as text, read at once, for speed. What is no number becomes NaN, so that one bad level does not cost the message.
 #[derive(Clone, Copy, Debug)]
 pub struct Figure(pub f64);
 
@@ -88,8 +83,8 @@ fn unreadable(frame: &[u8], error: &serde_json::Error) -> Result<Vec<StreamItem>
 }
 
 fn trade(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
-    let price = number(message.price, "price")?;
-    let size = number(message.size, "size")?;
+    let price = required(message.price, "price")?;
+    let size = required(message.size, "size")?;
     if size < 0.0 {
         return Err(DecodeError::new("a coinbase match has a negative size"));
     }
@@ -103,7 +98,7 @@ fn trade(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, D
 
 fn ticker(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
     let last = Last {
-        price: number(message.price, "price")?,
+        price: required(message.price, "price")?,
         reference: positive(message.open_24h),
         day_open: None,
         day_high: positive(message.high_24h),
@@ -172,40 +167,13 @@ fn taker(maker: &str) -> Option<Side> {
     }
 }
 
-/// Both sides of the book's top; `None` when neither can be used.
-#[must_use]
-pub fn quote(bid: (Option<Figure>, Option<Figure>), ask: (Option<Figure>, Option<Figure>)) -> Option<Quote> {
-    let ((bid, bid_size), (ask, ask_size)) = (level(bid), level(ask));
-    (bid.is_some() || ask.is_some()).then_some(Quote { bid, bid_size, ask, ask_size })
+fn required(figure: Option<Figure>, name: &'static str) -> Result<f64, DecodeError> {
+    number(figure).ok_or_else(|| DecodeError::new(format!("a coinbase message has no {name} that is a number")))
 }
 
-/// A level with a negative size, or a size that is no number, is no level.
-fn level((price, size): (Option<Figure>, Option<Figure>)) -> (Option<f64>, Option<f64>) {
-    let (price, amount) = (positive(price), amount(size));
-    if price.is_none() || (size.is_some() && amount.is_none()) { (None, None) } else { (price, amount) }
-}
-
-fn number(figure: Option<Figure>, name: &'static str) -> Result<f64, DecodeError> {
-    let number = figure.map(|figure| figure.0).filter(|number| number.is_finite());
-    number.ok_or_else(|| DecodeError::new(format!("a coinbase message has no {name} that is a number")))
-}
-
-/// A price, where it is one.
-#[must_use]
-pub fn positive(figure: Option<Figure>) -> Option<f64> {
-    figure.map(|figure| figure.0).filter(|number| number.is_finite() && *number > 0.0)
-}
-
-/// A volume or size, where it is one.
-#[must_use]
-pub fn amount(figure: Option<Figure>) -> Option<f64> {
-    figure.map(|figure| figure.0).filter(|number| number.is_finite() && *number >= 0.0)
-}
-
-impl Text<'_> {
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+impl Written for Figure {
+    fn value(self) -> Option<f64> {
+        self.0.value()
     }
 }
 

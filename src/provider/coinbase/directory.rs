@@ -6,11 +6,10 @@ use serde_json::value::RawValue;
 
 use crate::market::{AssetClass, Category, Listed, clean};
 use crate::provider::ability::{Directory, DirectoryPage, DirectoryQuery};
-use crate::provider::coinbase::body::malformed;
-use crate::provider::coinbase::decode::Text;
 use crate::provider::coinbase::rest::Coinbase;
 use crate::provider::coinbase::spec::unspell;
 use crate::provider::contract::ProviderError;
+use crate::provider::wire::Text;
 
 /// "Get all known trading pairs", <https://docs.cdp.coinbase.com>.
 #[derive(Deserialize)]
@@ -46,7 +45,8 @@ impl Directory for Coinbase {
 
 /// The products that are looked for. The source sends them all at once, so the list does not go on.
 pub fn products(body: &[u8], query: &DirectoryQuery) -> Result<DirectoryPage, ProviderError> {
-    let rows: Vec<&RawValue> = serde_json::from_slice(body).map_err(|_| malformed("coinbase products are not a list", body))?;
+    let rows: Vec<&RawValue> =
+        serde_json::from_slice(body).map_err(|_| ProviderError::malformed("coinbase products are not a list", body))?;
     let found: Vec<Listed> = rows.iter().filter_map(|row| listed(row.get())).collect();
     let skipped = rows.len() - found.len();
     let text = query.search.as_ref().map(|text| text.to_uppercase());

@@ -8,7 +8,7 @@ mod spec;
 mod stream;
 
 pub use body::{candles, clock, explain, look};
-pub use decode::{Figure, Message, Text, decode};
+pub use decode::{Figure, Message, decode};
 pub use directory::products;
 pub use rest::{Coinbase, pages};
 pub use spec::{SPEC, spell, unspell};

@@ -53,8 +53,7 @@ fn open(section: &Section, net: Net) -> Arc<dyn Provider> {
 /// A crypto pair that is not pinned to another source, as Coinbase spells it.
 #[must_use]
 pub fn spell(symbol: &Symbol) -> Option<String> {
-    let here = symbol.pinned_source().is_none_or(|source| source == "coinbase");
-    if !here || symbol.listing().asset_class != AssetClass::Crypto {
+    if !symbol.is_open_to(SPEC.name) || symbol.listing().asset_class != AssetClass::Crypto {
         return None;
     }
     let (base, quote) = symbol.crypto_pair()?;

@@ -4,13 +4,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::market::{EventKind, Last, MarketEvent, Timestamp, clean};
+use crate::market::{EventKind, Last, MarketEvent, Timestamp};
 use crate::provider::contract::ProviderError;
-use crate::provider::finnhub::decode::Text;
 use crate::provider::net::Call;
-
-/// How much of a bad answer is kept.
-const EXCERPT: usize = 300;
+use crate::provider::wire::{Text, positive, words};
 
 /// How long nothing is asked when the limit is reached and no header says until when: the window is a minute, and half of it is over on
 /// average.
@@ -63,13 +60,12 @@ pub fn refusal(body: &[u8], call: &Call, _now: Timestamp) -> Option<ProviderErro
 #[must_use]
 pub fn explain(body: &[u8]) -> Option<String> {
     let fault: Fault<'_> = serde_json::from_slice(body).ok()?;
-    let words = clean(fault.error.as_ref()?.as_str()).trim().to_owned();
-    (!words.is_empty()).then_some(words)
+    words(fault.error.as_ref())
 }
 
 /// A look at one share. Zeros are what an unknown one is answered with, never a price.
 pub fn look(body: &[u8], spelling: &str, ts_recv: Timestamp) -> Result<Vec<MarketEvent>, ProviderError> {
-    let bad = || malformed("the finnhub quote is not as it should be", body);
+    let bad = || ProviderError::malformed("the finnhub quote is not as it should be", body);
     let quote: Quote = serde_json::from_slice(body).map_err(|_| bad())?;
     let (price, seconds) = quote.current.zip(quote.time).ok_or_else(bad)?;
     if price <= 0.0 || seconds <= 0 {
@@ -85,15 +81,4 @@ pub fn look(body: &[u8], spelling: &str, ts_recv: Timestamp) -> Result<Vec<Marke
     };
     let ts_event = Timestamp::from_seconds(seconds);
     Ok(vec![MarketEvent { symbol: spelling.into(), ts_event, ts_recv, kind: EventKind::Last(last) }])
-}
-
-/// An answer that is not what it should be, with its start.
-#[must_use]
-pub fn malformed(message: &str, body: &[u8]) -> ProviderError {
-    let start = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]);
-    ProviderError::Malformed { message: message.to_owned(), payload: clean(&start).into_owned() }
-}
-
-fn positive(figure: Option<f64>) -> Option<f64> {
-    figure.filter(|figure| *figure > 0.0)
 }

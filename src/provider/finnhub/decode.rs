@@ -1,12 +1,11 @@
 //! Frames of the Finnhub socket in our words. It opens no socket.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 
-use crate::market::{EventKind, Last, MarketEvent, Timestamp, clean};
+use crate::market::{EventKind, Last, MarketEvent, Timestamp};
 use crate::provider::contract::ProviderError;
 use crate::provider::protocol::{DecodeError, StreamItem};
+use crate::provider::wire::{Text, words};
 
 /// Any message of the socket, with the members that are used: "Trades - Last Price Updates", <https://finnhub.io/docs/api>.
 #[derive(Deserialize)]
@@ -34,11 +33,6 @@ struct Row<'a> {
     #[serde(rename = "c", borrow)]
     conditions: Option<Vec<Text<'a>>>,
 }
-
-/// Text that is borrowed from the frame where it has no escapes, inside an `Option` too.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
 /// A message of which only its type can be read.
 #[derive(Deserialize)]
@@ -126,9 +120,8 @@ fn heartbeat(ts_recv: Timestamp) -> StreamItem {
 
 /// It never says which symbol it is about.
 fn fault(said: Option<&Text<'_>>) -> StreamItem {
-    let words = said.map(|text| clean(text.as_str()).trim().to_owned()).filter(|words| !words.is_empty());
-    let words = words.unwrap_or_else(|| "no reason given".to_owned());
-    if is_about_key(&words) { StreamItem::Ended(ProviderError::Unauthorized { message: words }) } else { StreamItem::Refused(words) }
+    let message = words(said).unwrap_or_else(|| "no reason given".to_owned());
+    if is_about_key(&message) { StreamItem::Ended(ProviderError::Unauthorized { message }) } else { StreamItem::Refused(message) }
 }
 
 /// Whether these are the source's words for a key that opens nothing.
@@ -141,13 +134,5 @@ impl Row<'_> {
     fn is_last_price(&self) -> bool {
         let conditions = self.conditions.as_deref().unwrap_or_default();
         !conditions.iter().any(|code| NO_LAST_PRICE.contains(&code.as_str()))
-    }
-}
-
-impl Text<'_> {
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }

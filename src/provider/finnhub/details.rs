@@ -6,8 +6,7 @@ use serde_json::{Map, Value};
 use crate::market::{Date, Fundamental, Period, Statement, TimeOfDay, clean};
 use crate::provider::ability::{SaidDay, SaidStatus};
 use crate::provider::contract::ProviderError;
-use crate::provider::finnhub::body::malformed;
-use crate::provider::finnhub::decode::Text;
+use crate::provider::wire::{Text, said, words};
 
 /// Our calendar of the exchange that is called `US` there.
 const VENUE: &str = "XNYS";
@@ -46,7 +45,7 @@ struct Holiday<'a> {
 /// "Company Profile 2", <https://finnhub.io/docs/api>: an unknown symbol has an empty one.
 pub fn overview(body: &[u8], asked_on: Date) -> Result<Vec<Fundamental>, ProviderError> {
     let mut fields: Map<String, Value> =
-        serde_json::from_slice(body).map_err(|_| malformed("the finnhub profile is not a list of fields", body))?;
+        serde_json::from_slice(body).map_err(|_| ProviderError::malformed("the finnhub profile is not a list of fields", body))?;
     for value in fields.values_mut() {
         if let Value::String(text) = value {
             *text = clean(text).into_owned();
@@ -59,7 +58,7 @@ pub fn overview(body: &[u8], asked_on: Date) -> Result<Vec<Fundamental>, Provide
 
 /// Whether the market of the United States is open.
 pub fn status(body: &[u8]) -> Result<SaidStatus, ProviderError> {
-    let bad = || malformed("the finnhub market status is not as it should be", body);
+    let bad = || ProviderError::malformed("the finnhub market status is not as it should be", body);
     let status: Status<'_> = serde_json::from_slice(body).map_err(|_| bad())?;
     let exchange = words(status.exchange.as_ref()).ok_or_else(bad)?;
     let session = words(status.session.as_ref());
@@ -76,7 +75,7 @@ pub fn status(body: &[u8]) -> Result<SaidStatus, ProviderError> {
 /// Holidays and early closes of the United States between two dates, both of them included; ordinary days are not told.
 pub fn days(body: &[u8], from: Date, to: Date) -> Result<Vec<SaidDay>, ProviderError> {
     let holidays: Holidays<'_> =
-        serde_json::from_slice(body).map_err(|_| malformed("the finnhub market holidays are not a list of days", body))?;
+        serde_json::from_slice(body).map_err(|_| ProviderError::malformed("the finnhub market holidays are not a list of days", body))?;
     let mut days: Vec<SaidDay> = holidays.data.iter().filter_map(day).filter(|day| from <= day.date && day.date <= to).collect();
     days.sort_by_key(|day| day.date);
     days.dedup_by_key(|day| day.date);
@@ -86,17 +85,14 @@ pub fn days(body: &[u8], from: Date, to: Date) -> Result<Vec<SaidDay>, ProviderE
 /// A day without a date, or with hours that are none, says nothing.
 fn day(holiday: &Holiday<'_>) -> Option<SaidDay> {
     let date: Date = holiday.at_date.as_ref()?.as_str().parse().ok()?;
-    let said = holiday.trading_hour.as_ref().map_or("", Text::as_str).trim();
-    let hours = if said.is_empty() { None } else { Some(hours(said)?) };
+    let hours = match said(holiday.trading_hour.as_ref()) {
+        Some(said) => Some(hours(said)?),
+        None => None,
+    };
     Some(SaidDay { venue: VENUE, date, hours })
 }
 
 fn hours(said: &str) -> Option<(TimeOfDay, TimeOfDay)> {
     let (open, close) = said.split_once('-')?;
     Some((open.trim().parse().ok()?, close.trim().parse().ok()?))
-}
-
-fn words(text: Option<&Text<'_>>) -> Option<String> {
-    let words = clean(text?.as_str()).trim().to_owned();
-    (!words.is_empty()).then_some(words)
 }

@@ -2,12 +2,11 @@
 
 use serde::Deserialize;
 
-use crate::market::{AssetClass, Category, Listed, clean};
+use crate::market::{AssetClass, Category, Listed};
 use crate::provider::ability::{DirectoryPage, DirectoryQuery};
 use crate::provider::contract::ProviderError;
-use crate::provider::finnhub::body::malformed;
-use crate::provider::finnhub::decode::Text;
 use crate::provider::finnhub::spec::unspell;
+use crate::provider::wire::{Text, words};
 
 /// "Stock Symbol" and "Symbol Lookup", <https://finnhub.io/docs/api>; the latter has the first three members only.
 #[derive(Deserialize)]
@@ -59,7 +58,8 @@ const OVER_THE_COUNTER: [&str; 6] = ["OOTC", "OTCM", "PINX", "OTCB", "OTCQ", "PS
 
 /// A list of one category; the source sends all of the country at once, in no order.
 pub fn symbols(body: &[u8], query: &DirectoryQuery) -> Result<DirectoryPage, ProviderError> {
-    let rows: Vec<Row<'_>> = serde_json::from_slice(body).map_err(|_| malformed("the finnhub symbols are not a list of rows", body))?;
+    let rows: Vec<Row<'_>> =
+        serde_json::from_slice(body).map_err(|_| ProviderError::malformed("the finnhub symbols are not a list of rows", body))?;
     let text = query.search.as_deref().map(str::to_lowercase);
     let says = |words: &str| text.as_ref().is_none_or(|text| words.to_lowercase().contains(text.as_str()));
     let mut page = collect(&rows);
@@ -71,7 +71,8 @@ pub fn symbols(body: &[u8], query: &DirectoryQuery) -> Result<DirectoryPage, Pro
 
 /// What a search found, the best first.
 pub fn found(body: &[u8], query: &DirectoryQuery) -> Result<DirectoryPage, ProviderError> {
-    let found: Found<'_> = serde_json::from_slice(body).map_err(|_| malformed("the finnhub search has no list of rows", body))?;
+    let found: Found<'_> =
+        serde_json::from_slice(body).map_err(|_| ProviderError::malformed("the finnhub search has no list of rows", body))?;
     let mut page = collect(&found.result.unwrap_or_default());
     page.listed.truncate(query.limit);
     Ok(page)
@@ -110,9 +111,4 @@ fn is_of(category: Option<Category>, listed: &Listed) -> bool {
         Some(Category::Crypto | Category::Fx | Category::Indices | Category::Otc | Category::Options) => false,
         None => true,
     }
-}
-
-fn words(text: Option<&Text<'_>>) -> Option<String> {
-    let words = clean(text?.as_str()).trim().to_owned();
-    (!words.is_empty()).then_some(words)
 }

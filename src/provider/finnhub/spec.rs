@@ -69,9 +69,6 @@ const KEYS: &[KeySpec] = &[
     },
 ];
 
-/// Venues of the United States.
-const HOME: [&str; 5] = ["XNYS", "XNAS", "XASE", "ARCX", "BATS"];
-
 /// Ends of symbols that are no classes of shares but exchanges abroad: London, Tokyo, Frankfurt, Toronto's Venture.
 const ABROAD: [&str; 4] = ["L", "T", "F", "V"];
 
@@ -94,16 +91,13 @@ fn rest_until(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
 /// the exchange itself is the better source of its coins.
 #[must_use]
 pub fn spell(symbol: &Symbol) -> Option<String> {
-    let pinned = symbol.pinned_source();
-    if pinned.is_some_and(|source| source != "finnhub") {
+    if !symbol.is_open_to(SPEC.name) {
         return None;
     }
-    let text = symbol.as_str();
-    let text = text.split_once('@').map_or(text, |(text, _)| text);
     match symbol.listing().asset_class {
-        AssetClass::Equity | AssetClass::Etf => share(text),
-        AssetClass::Fx => currencies(text),
-        AssetClass::Crypto => pinned.and_then(|_| coins(symbol)),
+        AssetClass::Equity | AssetClass::Etf => share(symbol.us_ticker()?),
+        AssetClass::Fx => currencies(symbol.unpinned()),
+        AssetClass::Crypto => symbol.pinned_source().and_then(|_| coins(symbol)),
         AssetClass::Index | AssetClass::Option | AssetClass::Future => None,
     }
 }
@@ -121,11 +115,10 @@ pub fn unspell(spelling: &str) -> Option<Symbol> {
     (spell(&symbol).as_deref() == Some(spelling)).then_some(symbol)
 }
 
-fn share(text: &str) -> Option<String> {
-    let (ticker, venue) = text.split_once(':').unwrap_or((text, "XNYS"));
+fn share(ticker: &str) -> Option<String> {
     let (root, class) = ticker.split_once('.').unwrap_or((ticker, "A"));
     let is_plain = |part: &str| part.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
-    let is_ours = HOME.contains(&venue) && is_plain(root) && is_plain(class) && class.len() == 1 && !ABROAD.contains(&class);
+    let is_ours = is_plain(root) && is_plain(class) && class.len() == 1 && !ABROAD.contains(&class);
     is_ours.then(|| ticker.to_owned())
 }
 

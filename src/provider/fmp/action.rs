@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 use crate::market::{ActionKind, CorporateAction, Date};
 use crate::provider::contract::ProviderError;
-use crate::provider::fmp::wire::{Figure, Text, positive, rows};
+use crate::provider::fmp::wire::rows;
+use crate::provider::wire::{Figure, Text, positive};
 
 /// "Stock Splits" and "Dividends Company", <https://site.financialmodelingprep.com/developer/docs>. The dividend is as declared, not
 /// as later splits would have it.

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use crate::market::{AssetClass, Date, Interval, SourceBar, TimeOfDay, Timestamp, Zone};
 use crate::provider::contract::{HistoryPage, ProviderError};
 use crate::provider::fmp::spell::class;
-use crate::provider::fmp::wire::{Figure, Text, number, rows, wall_clock};
+use crate::provider::fmp::wire::{rows, wall_clock};
+use crate::provider::wire::{Figure, Text, number};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -46,14 +47,12 @@ struct Row<'a> {
 /// The sealed bars of a page, oldest first: what was not asked for is in the answers too.
 pub fn bars(body: &[u8], page: &HistoryPage, now: Timestamp) -> Result<Vec<SourceBar>, ProviderError> {
     let rows = rows::<Row<'_>>(body, &format!("fmp {} bars of {}", page.interval, page.spelling))?;
-    let mut bars: Vec<SourceBar> = rows.iter().flatten().filter_map(|row| bar(row, page)).collect();
-    bars.sort_by_key(|bar| bar.open_time);
-    bars.dedup_by_key(|bar| bar.open_time);
+    // From the last row on: of two for the same time the first one counts.
+    let bars: Vec<SourceBar> = rows.iter().rev().flatten().filter_map(|row| bar(row, page)).collect();
     if !page.interval.is_intraday() && rows.len() >= MOST {
         check_reach(&bars, page)?;
     }
-    bars.retain(|bar| page.from <= bar.open_time && bar.open_time < page.to && is_sealed(bar, page, now));
-    Ok(bars)
+    Ok(page.keep(bars, |bar| end(bar, page), now))
 }
 
 /// Cuts `[from, to)` into pages that one answer holds whole. A day that is not settled is in none: what is not in an answer would
@@ -121,13 +120,10 @@ fn settles(date: Date) -> Timestamp {
     date.at(TimeOfDay::new(hour, minute).unwrap_or(TimeOfDay::MIDNIGHT), Zone::NEW_YORK)
 }
 
-fn is_sealed(bar: &SourceBar, page: &HistoryPage, now: Timestamp) -> bool {
-    if page.interval.is_intraday() {
-        return bar.open_time + page.interval.duration() <= now;
-    }
-    let date = bar.open_time.date();
-    let over = if class(&page.spelling) == AssetClass::Crypto { date.next().midnight() } else { settles(date) };
-    over <= now
+/// When a bar changes no more: a day of crypto does with midnight in Greenwich.
+fn end(bar: &SourceBar, page: &HistoryPage) -> Timestamp {
+    let is_greenwich = page.interval.is_intraday() || class(&page.spelling) == AssetClass::Crypto;
+    if is_greenwich { bar.end_in_greenwich() } else { settles(bar.open_time.date()) }
 }
 
 /// A row with a hole in it is no bar; a volume that is no number is no volume.
@@ -156,9 +152,9 @@ fn eastern(text: &str) -> Option<Timestamp> {
 
 /// A full answer that begins after the page has lost what was before.
 fn check_reach(bars: &[SourceBar], page: &HistoryPage) -> Result<(), ProviderError> {
-    match bars.first() {
-        Some(oldest) if oldest.open_time > page.from => {
-            Err(ProviderError::Fatal { message: format!("the fmp days of {} are cut off at {}", page.spelling, oldest.open_time.date()) })
+    match bars.iter().map(|bar| bar.open_time).min() {
+        Some(oldest) if oldest > page.from => {
+            Err(ProviderError::Fatal { message: format!("the fmp days of {} are cut off at {}", page.spelling, oldest.date()) })
         }
         Some(_) | None => Ok(()),
     }

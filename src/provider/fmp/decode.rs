@@ -5,17 +5,14 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::market::{EventKind, Last, MarketEvent, Quote, Timestamp, clean};
+use crate::market::{EventKind, Last, MarketEvent, Quote, Timestamp};
 use crate::provider::contract::ProviderError;
-use crate::provider::fmp::fault::meant;
-use crate::provider::fmp::wire::{Figure, Text, amount, instant, number, positive};
+use crate::provider::fmp::fault::{WORDS, kept, meant};
 use crate::provider::protocol::{DecodeError, StreamItem};
+use crate::provider::wire::{Figure, Text, Written, amount, instant, number, positive};
 
 /// How long the one connection of a key is left to whoever has it.
 const TAKEN: Duration = Duration::from_secs(120);
-
-/// How much of the source's words is kept.
-const WORDS: usize = 300;
 
 /// Any message of the sockets of both generations, and a row of `quote` and `batch-quote`, with the members that are used: "Websockets"
 /// and "Quote", <https://site.financialmodelingprep.com/developer/docs>.
@@ -235,8 +232,4 @@ fn is_taken(words: &str) -> bool {
 fn taken() -> ProviderError {
     let message = "another program holds the one fmp connection of this key: it is tried again until that ends".to_owned();
     ProviderError::Retryable { message, after: Some(TAKEN) }
-}
-
-fn kept(words: &str) -> String {
-    clean(words).trim().chars().take(WORDS).collect()
 }

@@ -6,15 +6,15 @@ use serde::Deserialize;
 
 use crate::market::{Timestamp, clean};
 use crate::provider::contract::ProviderError;
-use crate::provider::fmp::wire::Text;
 use crate::provider::net::{Call, next_day};
+use crate::provider::wire::{Text, is_json};
 
 /// The member that an error is told in.
 const MARK: &[u8] = b"\"Error Message\"";
 /// Where it stands if the first element of a list is an error.
 const HEAD: usize = 256;
 /// How much of the source's words is kept.
-const WORDS: usize = 300;
+pub(crate) const WORDS: usize = 300;
 /// The limit is one of the minute, as far as we know: that of the day is counted by ourselves.
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -65,6 +65,11 @@ pub(crate) fn meant(words: &str, what: &str, now: Timestamp) -> Option<ProviderE
     })
 }
 
+/// The beginning of the source's words, made safe to show.
+pub(crate) fn kept(words: &str) -> String {
+    clean(words).trim().chars().take(WORDS).collect()
+}
+
 /// The volume of thirty days is back in parts only; it is asked for again on the next day.
 fn limit(lower: &str, message: String, now: Timestamp) -> ProviderError {
     if lower.contains("bandwidth") {
@@ -84,9 +89,5 @@ fn words(body: &[u8]) -> Option<String> {
         b'[' | b'<' => return None,
         _ => String::from_utf8_lossy(&body[..body.len().min(WORDS * 4)]).into_owned(),
     };
-    Some(clean(&words).trim().chars().take(WORDS).collect())
-}
-
-fn is_json(body: &[u8]) -> bool {
-    matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
+    Some(kept(&words))
 }

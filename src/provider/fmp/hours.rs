@@ -5,7 +5,8 @@ use serde::Deserialize;
 use crate::market::{Date, TimeOfDay, clean};
 use crate::provider::ability::{SaidDay, SaidStatus};
 use crate::provider::contract::ProviderError;
-use crate::provider::fmp::wire::{Text, malformed, rows};
+use crate::provider::fmp::wire::rows;
+use crate::provider::wire::Text;
 
 /// Its calendar of ours.
 const VENUE: &str = "XNYS";
@@ -36,7 +37,7 @@ struct Holiday<'a> {
 pub fn status(body: &[u8]) -> Result<Vec<SaidStatus>, ProviderError> {
     let rows = rows::<Hours<'_>>(body, "fmp hours of NYSE")?;
     let said: Vec<_> = rows.iter().flatten().filter_map(said).collect();
-    if said.is_empty() { Err(malformed("the fmp hours of NYSE do not say whether it is open".to_owned(), body)) } else { Ok(said) }
+    if said.is_empty() { Err(ProviderError::malformed("the fmp hours of NYSE do not say whether it is open", body)) } else { Ok(said) }
 }
 
 /// The days that are not as others are.

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use crate::market::{AssetClass, Category, Listed, clean};
 use crate::provider::contract::ProviderError;
 use crate::provider::fmp::spell::{class, unspell};
-use crate::provider::fmp::wire::{Text, rows};
+use crate::provider::fmp::wire::rows;
+use crate::provider::wire::Text;
 
 /// Their codes of exchanges, and the codes of ISO 10383.
 const VENUES: [(&str, &str); 6] =

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use crate::market::{MarketEvent, Timestamp};
 use crate::provider::contract::ProviderError;
 use crate::provider::fmp::decode::{Message, snapshot};
-use crate::provider::fmp::wire::{Text, malformed, rows};
+use crate::provider::fmp::wire::rows;
+use crate::provider::wire::Text;
 
 /// The prices of those who were asked for. Who is unknown is left out of the answer, and who is named twice is in it twice.
 pub fn look(body: &[u8], spellings: &[String], ts_recv: Timestamp) -> Result<Vec<MarketEvent>, ProviderError> {
@@ -21,5 +22,5 @@ pub fn look(body: &[u8], spellings: &[String], ts_recv: Timestamp) -> Result<Vec
     if wanted.is_empty() {
         return Err(ProviderError::NotFound { message: format!("fmp knows no {}", spellings.join(", ")) });
     }
-    Err(malformed(format!("the fmp quotes of {} have no price with a time", spellings.join(", ")), body))
+    Err(ProviderError::malformed(format!("the fmp quotes of {} have no price with a time", spellings.join(", ")), body))
 }

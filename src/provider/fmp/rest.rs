@@ -16,11 +16,11 @@ use crate::provider::fmp::bars::{bars, endpoint, pages, span};
 use crate::provider::fmp::fault::{disguised, explain};
 use crate::provider::fmp::hours::status;
 use crate::provider::fmp::quote::look;
-use crate::provider::fmp::refused::Refused;
 use crate::provider::fmp::spell::{class, spell, unspell};
 use crate::provider::fmp::stream::Feed;
 use crate::provider::net::{Call, Net};
 use crate::provider::protocol::Protocol;
+use crate::provider::refused::Refused;
 
 /// How many symbols one question names: 120 were answered.
 const AT_ONCE: usize = 100;

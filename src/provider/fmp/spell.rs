@@ -2,10 +2,6 @@
 
 use crate::market::{AssetClass, Symbol};
 
-/// Listings of the United States. Others have a suffix there, but most plans refuse them, and on whose clock their intraday bars
-/// are labelled is not documented: these are left to other sources.
-const VENUES: [&str; 5] = ["XNYS", "XNAS", "XASE", "ARCX", "BATS"];
-
 /// A pair of two of these is one of currencies, any other pair is one of crypto.
 const CURRENCIES: [&str; 48] = [
     "USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "NZD", "SEK", "NOK", "DKK", "ISK", "PLN", "CZK", "HUF", "RON", "BGN", "TRY", "ZAR",
@@ -23,17 +19,18 @@ struct Pair<'a> {
     quote: &'a str,
 }
 
-/// A symbol as it is spelled there; `None` when it is pinned to another source or could be read as something else.
+/// A symbol as it is spelled there; `None` when it is pinned to another source or could be read as something else. Listings outside
+/// the United States have a suffix there, but most plans refuse them, and on whose clock their intraday bars are labelled is not
+/// documented: these are left to other sources.
 #[must_use]
 pub fn spell(symbol: &Symbol) -> Option<String> {
-    if symbol.pinned_source().is_some_and(|source| source != "fmp") {
+    if !symbol.is_open_to("fmp") {
         return None;
     }
-    let text = symbol.as_str();
-    let text = text.split_once('@').map_or(text, |(text, _)| text);
+    let text = symbol.unpinned();
     let class = symbol.listing().asset_class;
     let spelling = match class {
-        AssetClass::Equity | AssetClass::Etf => listed(text)?,
+        AssetClass::Equity | AssetClass::Etf => symbol.us_ticker()?.replace('.', "-"),
         AssetClass::Index => text.to_owned(),
         AssetClass::Fx => text.split_once('/').map(|(base, quote)| format!("{base}{quote}"))?,
         AssetClass::Crypto => symbol.crypto_pair().map(|(base, quote)| format!("{base}{quote}"))?,
@@ -80,11 +77,6 @@ fn pair(spelling: &str) -> Option<Pair<'_>> {
         let base = spelling.strip_suffix(quote).filter(|base| base.len() >= 2)?;
         Some(Pair { class: AssetClass::Crypto, base, quote })
     })
-}
-
-fn listed(text: &str) -> Option<String> {
-    let (ticker, venue) = text.split_once(':').unwrap_or((text, "XNYS"));
-    VENUES.contains(&venue).then(|| ticker.replace('.', "-"))
 }
 
 #[cfg(test)]

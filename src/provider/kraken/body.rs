@@ -8,10 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::market::{EventKind, Last, MarketEvent, SourceBar, Timestamp, clean};
 use crate::provider::contract::{HistoryPage, ProviderError};
-use crate::provider::kraken::decode::{Figure, Text, amount, number, positive, quote};
-
-/// How much of a bad answer is kept.
-const EXCERPT: usize = 300;
+use crate::provider::wire::{Figure, Text, amount, number, positive, quote};
 
 /// How long to leave it alone after a refusal for too many requests, where it does not say until when.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -110,20 +107,14 @@ pub fn explain(body: &[u8]) -> Option<String> {
 /// The sealed bars of a page, oldest first. All up to the bucket that still forms are sent, silent ones as flat rows: these
 /// are no bars, as the socket makes none of them either.
 pub fn candles(body: &[u8], page: &HistoryPage, now: Timestamp) -> Result<Vec<SourceBar>, ProviderError> {
-    let bad = || malformed("kraken candles are not rows of numbers", body);
+    let bad = || ProviderError::malformed("kraken candles are not rows of numbers", body);
     let rows: Vec<Candle<'_>> = serde_json::from_str(answer(body).ok_or_else(bad)?).map_err(|_| bad())?;
     let oldest = rows.iter().filter_map(|row| row.0).min().map(Timestamp::from_seconds);
     if let Some(oldest) = oldest.filter(|oldest| rows.len() >= MOST && page.from < *oldest) {
         // What was cut off is not what was silent.
         return Err(ProviderError::Fatal { message: format!("kraken keeps no {} bars from before {oldest} any more", page.interval) });
     }
-    let sealed = |bar: &SourceBar| bar.open_time + page.interval.duration() <= now;
-    let inside = |bar: &SourceBar| page.from <= bar.open_time && bar.open_time < page.to;
-    let bars = rows.iter().filter_map(|row| bar(row, page)).filter(|bar| inside(bar) && sealed(bar));
-    let mut bars: Vec<SourceBar> = bars.collect();
-    bars.sort_by_key(|bar| bar.open_time);
-    bars.dedup_by_key(|bar| bar.open_time);
-    Ok(bars)
+    Ok(page.keep(rows.iter().filter_map(|row| bar(row, page)), SourceBar::end_in_greenwich, now))
 }
 
 /// A row with a hole in it is no bar, nor is one without trades.
@@ -147,7 +138,7 @@ fn bar(row: &Candle<'_>, page: &HistoryPage) -> Option<SourceBar> {
 
 /// A look at one pair. It carries no time, and no price of 24 hours ago.
 pub fn look(body: &[u8], spelling: &str, ts_recv: Timestamp) -> Result<Vec<MarketEvent>, ProviderError> {
-    let bad = || malformed("the kraken ticker is not as it should be", body);
+    let bad = || ProviderError::malformed("the kraken ticker is not as it should be", body);
     let ticker: Ticker<'_> = serde_json::from_str(answer(body).ok_or_else(bad)?).map_err(|_| bad())?;
     let (ask, bid) = (ticker.ask.as_deref(), ticker.bid.as_deref());
     let last = Last {
@@ -165,7 +156,8 @@ pub fn look(body: &[u8], spelling: &str, ts_recv: Timestamp) -> Result<Vec<Marke
 
 /// What the exchange says of itself, as a sign of life.
 pub fn status(body: &[u8]) -> Result<String, ProviderError> {
-    let system: System<'_> = serde_json::from_slice(body).map_err(|_| malformed("the kraken status is not as it should be", body))?;
+    let system: System<'_> =
+        serde_json::from_slice(body).map_err(|_| ProviderError::malformed("the kraken status is not as it should be", body))?;
     Ok(format!("it is {}", clean(system.result.status.as_str())))
 }
 
@@ -183,11 +175,4 @@ fn answer(body: &[u8]) -> Option<&str> {
 
 fn at<'a>(list: Option<&[Figure<'a>]>, index: usize) -> Option<Figure<'a>> {
     list?.get(index).copied()
-}
-
-/// An answer that is not what it should be, with its beginning.
-#[must_use]
-pub fn malformed(message: &str, body: &[u8]) -> ProviderError {
-    let start = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]);
-    ProviderError::Malformed { message: message.to_owned(), payload: clean(&start).into_owned() }
 }

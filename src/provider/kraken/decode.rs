@@ -1,14 +1,13 @@
 //! Frames of the Kraken socket in our words. It opens no socket.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use crate::market::{EventKind, Last, MarketEvent, Quote, Side, Timestamp, Trade, TradeId, clean};
+use crate::market::{EventKind, Last, MarketEvent, Side, Timestamp, Trade, TradeId, clean};
 use crate::provider::protocol::{DecodeError, StreamItem};
+use crate::provider::wire::{Figure, Text, Written, amount, number, positive, quote, words};
 
 /// Any message of the socket, with the members that are used: "WebSocket API v2", <https://docs.kraken.com>.
 #[derive(Debug, Deserialize)]
@@ -71,16 +70,6 @@ pub struct Row<'a> {
     #[serde(borrow)]
     pub system: Option<Text<'a>>,
 }
-
-/// Text that is borrowed from the frame where it has no escapes, inside an `Option` too.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
-
-/// A number as it was written, bare or as text: what it is worth is read from its digits.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(transparent)]
-pub struct Figure<'a>(#[serde(borrow)] pub &'a RawValue);
 
 /// A message of which only its channel can be read.
 #[derive(Deserialize)]
@@ -242,11 +231,10 @@ fn answer(message: &Message<'_>) -> Result<Vec<StreamItem>, DecodeError> {
 }
 
 fn refusal(message: &Message<'_>) -> String {
-    let said = |text: Option<&Text<'_>>| text.map(|text| clean(text.as_str()).trim().to_owned()).filter(|said| !said.is_empty());
-    let words = said(message.error.as_ref()).unwrap_or_else(|| "no reason given".to_owned());
-    match said(message.symbol.as_ref()) {
-        Some(symbol) if !words.contains(&symbol) => format!("{words}: {symbol}"),
-        _ => words,
+    let reason = words(message.error.as_ref()).unwrap_or_else(|| "no reason given".to_owned());
+    match words(message.symbol.as_ref()) {
+        Some(symbol) if !reason.contains(&symbol) => format!("{reason}: {symbol}"),
+        _ => reason,
     }
 }
 
@@ -261,37 +249,6 @@ fn head(row: &Row<'_>, ts_recv: Timestamp) -> Result<(Arc<str>, Timestamp), Deco
     Ok((symbol.into(), ts_event))
 }
 
-/// Both sides of the book's top; `None` when neither can be used.
-#[must_use]
-pub fn quote(bid: (Option<Figure<'_>>, Option<Figure<'_>>), ask: (Option<Figure<'_>>, Option<Figure<'_>>)) -> Option<Quote> {
-    let ((bid, bid_size), (ask, ask_size)) = (level(bid), level(ask));
-    (bid.is_some() || ask.is_some()).then_some(Quote { bid, bid_size, ask, ask_size })
-}
-
-/// A level with a negative size, or a size that is no number, is no level.
-fn level((price, size): (Option<Figure<'_>>, Option<Figure<'_>>)) -> (Option<f64>, Option<f64>) {
-    let (price, amount) = (positive(price), amount(size));
-    if price.is_none() || (size.is_some() && amount.is_none()) { (None, None) } else { (price, amount) }
-}
-
-/// A figure, where it is a number.
-#[must_use]
-pub fn number(figure: Option<Figure<'_>>) -> Option<f64> {
-    figure.and_then(Figure::value)
-}
-
-/// A price, where it is one.
-#[must_use]
-pub fn positive(figure: Option<Figure<'_>>) -> Option<f64> {
-    number(figure).filter(|number| *number > 0.0)
-}
-
-/// A volume or size, where it is one.
-#[must_use]
-pub fn amount(figure: Option<Figure<'_>>) -> Option<f64> {
-    number(figure).filter(|number| *number >= 0.0)
-}
-
 impl<'a> Message<'a> {
     fn rows(&self) -> Result<&[Row<'a>], DecodeError> {
         self.data.as_deref().ok_or_else(|| DecodeError::new("a kraken message of a channel has no data"))
@@ -301,30 +258,5 @@ impl<'a> Message<'a> {
 impl Row<'_> {
     fn symbol(&self) -> Option<&str> {
         self.symbol.as_ref().map(Text::as_str)
-    }
-}
-
-impl Text<'_> {
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'a> Figure<'a> {
-    /// The nearest number to its digits; `None` when it is no number, or too large for one.
-    #[must_use]
-    pub fn value(self) -> Option<f64> {
-        self.digits().parse::<f64>().ok().filter(|number| number.is_finite())
-    }
-
-    /// How many digits stand behind its point; `None` where it is written with an exponent.
-    fn places(self) -> Option<usize> {
-        let digits = self.digits();
-        (!digits.contains(['e', 'E'])).then(|| digits.split_once('.').map_or(0, |(_, behind)| behind.len()))
-    }
-
-    fn digits(self) -> &'a str {
-        self.0.get().trim_matches('"')
     }
 }

@@ -6,10 +6,10 @@ use serde::Deserialize;
 use crate::market::{AssetClass, Category, Listed};
 use crate::provider::ability::{Directory, DirectoryPage, DirectoryQuery};
 use crate::provider::contract::ProviderError;
-use crate::provider::kraken::body::{malformed, members};
-use crate::provider::kraken::decode::Text;
+use crate::provider::kraken::body::members;
 use crate::provider::kraken::rest::Kraken;
 use crate::provider::kraken::spec::{socket_name, unspell};
+use crate::provider::wire::Text;
 
 /// "Get tradable asset pairs", <https://docs.kraken.com>.
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ impl Directory for Kraken {
 
 /// The pairs that are looked for. The source sends them all at once, so the list does not go on.
 pub fn asset_pairs(body: &[u8], query: &DirectoryQuery) -> Result<DirectoryPage, ProviderError> {
-    let rows = members(body).ok_or_else(|| malformed("kraken pairs are not as they should be", body))?;
+    let rows = members(body).ok_or_else(|| ProviderError::malformed("kraken pairs are not as they should be", body))?;
     let found: Vec<Listed> = rows.values().filter_map(|row| listed(row.get())).collect();
     let skipped = rows.len() - found.len();
     let text = query.search.as_ref().map(|text| text.to_uppercase());

@@ -8,7 +8,7 @@ mod spec;
 mod stream;
 
 pub use body::{candles, explain, look, refusal, status};
-pub use decode::{Figure, Message, Row, Text, decode};
+pub use decode::{Message, Row, decode};
 pub use directory::asset_pairs;
 pub use rest::{Kraken, pages};
 pub use spec::{SPEC, pair, spell, unspell};

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use crate::market::{Interval, SourceBar, TimeOfDay, Timestamp, Zone};
 use crate::provider::contract::{HistoryPage, ProviderError};
 use crate::provider::polygon::body::{next, parse};
-use crate::provider::polygon::raw::{Raw, amount, count, instant, number, positive, text};
+use crate::provider::polygon::raw::{Raw, count, text};
 use crate::provider::polygon::spell::Cluster;
+use crate::provider::wire::{amount, instant, number, positive};
 
 /// A month of minutes: 50,000 of them are read for one answer at most, whatever they are made into.
 const MINUTES: Duration = Duration::from_secs(31 * 86_400);
@@ -28,29 +29,33 @@ struct Body<'a> {
     #[serde(borrow)]
     status: Raw<'a>,
     #[serde(borrow)]
-    results: Option<Vec<Row<'a>>>,
+    results: Option<Vec<Aggregate<'a>>>,
     #[serde(borrow)]
     next_url: Raw<'a>,
 }
 
+/// What was traded in a stretch of time: a row of bars, or a part of a snapshot, where zeros stand for what is not yet.
 #[derive(Deserialize)]
-struct Row<'a> {
+pub struct Aggregate<'a> {
     #[serde(borrow)]
-    t: Raw<'a>,
+    pub t: Raw<'a>,
     #[serde(borrow)]
-    o: Raw<'a>,
+    pub o: Raw<'a>,
     #[serde(borrow)]
-    h: Raw<'a>,
+    pub h: Raw<'a>,
     #[serde(borrow)]
-    l: Raw<'a>,
+    pub l: Raw<'a>,
     #[serde(borrow)]
-    c: Raw<'a>,
+    pub c: Raw<'a>,
     #[serde(borrow)]
-    v: Raw<'a>,
+    pub v: Raw<'a>,
     #[serde(borrow)]
-    vw: Raw<'a>,
+    pub vw: Raw<'a>,
     #[serde(borrow)]
-    n: Raw<'a>,
+    pub n: Raw<'a>,
+    /// The volume of the day so far: in the minute of a snapshot only.
+    #[serde(borrow)]
+    pub av: Raw<'a>,
 }
 
 /// The sealed bars of one answer, oldest first, and where the list goes on.
@@ -58,25 +63,9 @@ pub fn bars(body: &[u8], page: &HistoryPage, now: Timestamp) -> Result<(Vec<Sour
     let body: Body<'_> = parse(body, "massive bars")?;
     let late = if text(body.status).as_deref() == Some("DELAYED") { DELAY } else { Duration::ZERO };
     let cluster = Cluster::of(&page.spelling);
-    let inside = |bar: &SourceBar| page.from <= bar.open_time && bar.open_time < page.to;
-    let sealed = |bar: &SourceBar| end(bar, cluster.zone()) + late <= now;
     let rows = body.results.unwrap_or_default();
-    let bars = rows.iter().filter_map(|row| bar(row, page.interval, cluster)).filter(|bar| inside(bar) && sealed(bar)).collect();
-    Ok((in_order(bars), next(body.next_url)))
-}
-
-/// Oldest first, and of two for the same time the one that came later.
-#[must_use]
-pub fn in_order(mut bars: Vec<SourceBar>) -> Vec<SourceBar> {
-    bars.sort_by_key(|bar| bar.open_time);
-    bars.dedup_by(|later, kept| {
-        let same = later.open_time == kept.open_time;
-        if same {
-            std::mem::swap(later, kept);
-        }
-        same
-    });
-    bars
+    let bars = rows.iter().filter_map(|row| bar(row, page.interval, cluster));
+    Ok((page.keep(bars, |bar| end(bar, cluster.zone()) + late, now), next(body.next_url)))
 }
 
 /// Why bars of this length are not those of our calendar; `None` where they are.
@@ -129,7 +118,7 @@ pub fn range(page: &HistoryPage, now: Timestamp) -> Option<String> {
 }
 
 /// A row with a hole in it is no bar.
-fn bar(row: &Row<'_>, interval: Interval, cluster: Cluster) -> Option<SourceBar> {
+fn bar(row: &Aggregate<'_>, interval: Interval, cluster: Cluster) -> Option<SourceBar> {
     let start = instant(row.t)?;
     let (date, _) = start.in_zone(cluster.zone());
     // A week begins on the Sunday before its Monday.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::market::{Timestamp, clean};
 use crate::provider::contract::ProviderError;
@@ -11,9 +12,6 @@ use crate::provider::polygon::raw::{Raw, text};
 
 /// No error is longer, and no answer that is not searched for one is lost.
 const LONGEST_FAULT: usize = 4_096;
-
-/// How much of a bad answer is kept.
-const EXCERPT: usize = 200;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -26,6 +24,15 @@ struct Fault<'a> {
     error: Raw<'a>,
     #[serde(borrow)]
     message: Raw<'a>,
+}
+
+/// A part of a list, and where it goes on. A row that makes no sense does not cost the others.
+#[derive(Deserialize)]
+pub struct List<'a> {
+    #[serde(borrow)]
+    pub results: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    pub next_url: Raw<'a>,
 }
 
 /// The source's own words for an error.
@@ -59,7 +66,7 @@ pub fn parse<'a, T: Deserialize<'a>>(body: &'a [u8], what: &str) -> Result<T, Pr
         let words = fault.words().unwrap_or_else(|| "no reason given".to_owned());
         return Err(ProviderError::Fatal { message: format!("{what}: {words}") });
     }
-    serde_json::from_slice(body).map_err(|_| malformed(&format!("{what} are not as they should be"), body))
+    serde_json::from_slice(body).map_err(|_| ProviderError::malformed(format!("{what} are not as they should be"), body))
 }
 
 /// Where a list goes on; blank is the end as well.
@@ -76,11 +83,6 @@ pub fn cleaned(raw: Raw<'_>) -> Option<String> {
 
 fn fault(body: &[u8]) -> Option<Fault<'_>> {
     if body.len() > LONGEST_FAULT { None } else { serde_json::from_slice(body).ok() }
-}
-
-fn malformed(message: &str, body: &[u8]) -> ProviderError {
-    let start = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]);
-    ProviderError::Malformed { message: message.to_owned(), payload: clean(&start).into_owned() }
 }
 
 impl Fault<'_> {

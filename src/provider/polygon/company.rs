@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 use crate::market::{ActionKind, CorporateAction, Date, Fundamental, Period, Statement, Zone};
 use crate::provider::ability::{Actions, Company, CompanyQuery};
 use crate::provider::contract::{Provider, ProviderError};
-use crate::provider::polygon::body::{cleaned, next, parse};
-use crate::provider::polygon::raw::{Raw, positive, text};
+use crate::provider::polygon::body::{List, cleaned, next, parse};
+use crate::provider::polygon::raw::{Raw, text};
 use crate::provider::polygon::rest::{Polygon, encoded};
 use crate::provider::polygon::spell::Cluster;
+use crate::provider::wire::positive;
 
 /// Rows of one answer.
 const ROWS: &str = "1000";
@@ -20,14 +21,6 @@ const ROWS: &str = "1000";
 #[derive(Deserialize)]
 struct Overview {
     results: Option<Map<String, Value>>,
-}
-
-#[derive(Deserialize)]
-struct List<'a> {
-    #[serde(borrow)]
-    results: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    next_url: Raw<'a>,
 }
 
 /// "Splits", <https://massive.com/docs/rest/stocks/corporate-actions/splits>: neither side is always whole.

@@ -6,12 +6,14 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::market::{EventKind, Interval, Last, MarketEvent, Moves, Quote, Side, SourceBar, Timestamp, Trade, TradeId, clean};
+use crate::market::{EventKind, Interval, Last, MarketEvent, Moves, Quote, Side, SourceBar, Timestamp, Trade, TradeId};
 use crate::provider::contract::ProviderError;
+use crate::provider::polygon::body::cleaned;
 use crate::provider::polygon::condition::moves;
-use crate::provider::polygon::raw::{Raw, amount, codes, instant, number, positive, text, word};
+use crate::provider::polygon::raw::{Raw, codes, text, word};
 use crate::provider::polygon::spell::from_socket;
 use crate::provider::protocol::{DecodeError, StreamItem};
+use crate::provider::wire::{amount, instant, number, positive};
 
 /// How long the key's one connection is left to whoever has it: two programs would throw each other out for ever.
 const COOL_DOWN: Duration = Duration::from_secs(90);
@@ -148,9 +150,8 @@ fn unreadable(error: &serde_json::Error) -> DecodeError {
 
 /// What the connection is told of itself.
 fn status(row: &Row<'_>) -> Vec<StreamItem> {
-    let said = text(row.message).map_or_else(String::new, |said| clean(&said).trim().to_owned());
-    let has_no_socket = said.contains("websocket access");
-    let words = if said.is_empty() { "no reason given".to_owned() } else { said };
+    let words = cleaned(row.message).unwrap_or_else(|| "no reason given".to_owned());
+    let has_no_socket = words.contains("websocket access");
     let item = match text(row.status).as_deref() {
         Some("connected") => StreamItem::Greeted,
         Some("auth_success") => StreamItem::Admitted,
@@ -210,8 +211,8 @@ fn trade(row: &Row<'_>) -> Result<Trade, DecodeError> {
 /// The sizes are as they were sent: whether they count lots changed with the exchanges' rules.
 fn top(row: &Row<'_>, symbol: Arc<str>, ts_recv: Timestamp) -> Vec<StreamItem> {
     let (bid, ask) = (positive(row.bp), positive(row.ap));
-    let bid_size = amount(row.bs).filter(|_| bid.is_some());
-    let ask_size = amount(row.ask_size).filter(|_| ask.is_some());
+    // A size that is none does not cost its price.
+    let (bid_size, ask_size) = (bid.and(amount(row.bs)), ask.and(amount(row.ask_size)));
     quote(row, symbol, Quote { bid, bid_size, ask, ask_size }, ts_recv)
 }
 

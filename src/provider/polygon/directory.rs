@@ -2,12 +2,11 @@
 
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::market::{AssetClass, Category, Listed};
 use crate::provider::ability::{Directory, DirectoryPage, DirectoryQuery};
 use crate::provider::contract::ProviderError;
-use crate::provider::polygon::body::{cleaned, next, parse};
+use crate::provider::polygon::body::{List, cleaned, next, parse};
 use crate::provider::polygon::raw::{Raw, text};
 use crate::provider::polygon::rest::Polygon;
 use crate::provider::polygon::spell::{Cluster, unspell};
@@ -23,14 +22,6 @@ const SHARES: [&str; 9] = ["CS", "ADRC", "PFD", "UNIT", "WARRANT", "RIGHT", "OS"
 
 /// "All tickers", <https://massive.com/docs/rest/stocks/tickers/all-tickers>, and "All contracts",
 /// <https://massive.com/docs/rest/options/contracts/all-contracts>.
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow)]
-    results: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    next_url: Raw<'a>,
-}
-
 #[derive(Deserialize)]
 struct Row<'a> {
     #[serde(borrow)]
@@ -73,7 +64,7 @@ impl Directory for Polygon {
 
 /// The instruments of one answer that are of the category, each once.
 pub fn listed(body: &[u8], category: Option<Category>) -> Result<DirectoryPage, ProviderError> {
-    let body: Body<'_> = parse(body, "massive tickers")?;
+    let body: List<'_> = parse(body, "massive tickers")?;
     let mut page = DirectoryPage { next: next(body.next_url), ..DirectoryPage::default() };
     for row in body.results.unwrap_or_default() {
         let row: Option<Row<'_>> = serde_json::from_str(row.get()).ok();

@@ -78,7 +78,7 @@ pub fn status(body: &[u8]) -> Result<Vec<SaidStatus>, ProviderError> {
 /// The state of the whole, in the source's word.
 pub fn state(body: &[u8]) -> Result<String, ProviderError> {
     let now: Now<'_> = parse(body, "massive market states")?;
-    Ok(cleaned(now.market).unwrap_or_else(|| "unknown".to_owned()))
+    cleaned(now.market).ok_or_else(|| ProviderError::malformed("massive market states do not tell of the whole market", body))
 }
 
 /// Days on which the exchanges of New York are closed or close early, each once; other days are not told.

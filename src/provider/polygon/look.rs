@@ -5,9 +5,11 @@ use serde_json::value::RawValue;
 
 use crate::market::{EventKind, Last, MarketEvent, Quote, TimeOfDay, Timestamp, Zone};
 use crate::provider::contract::ProviderError;
-use crate::provider::polygon::body::parse;
-use crate::provider::polygon::raw::{Raw, amount, instant, positive, text};
+use crate::provider::polygon::bars::Aggregate;
+use crate::provider::polygon::body::{List, parse};
+use crate::provider::polygon::raw::{Raw, text};
 use crate::provider::polygon::spell::Cluster;
+use crate::provider::wire::{amount, instant, positive};
 
 /// "Full market snapshot", <https://massive.com/docs/rest/stocks/snapshots/full-market-snapshot>.
 #[derive(Deserialize)]
@@ -24,33 +26,15 @@ struct Row<'a> {
     #[serde(borrow)]
     updated: Raw<'a>,
     #[serde(borrow)]
-    day: Option<Figures<'a>>,
+    day: Option<Aggregate<'a>>,
     #[serde(borrow)]
-    min: Option<Figures<'a>>,
+    min: Option<Aggregate<'a>>,
     #[serde(rename = "prevDay", borrow)]
-    previous: Option<Figures<'a>>,
+    previous: Option<Aggregate<'a>>,
     #[serde(rename = "lastTrade", borrow)]
     trade: Option<LastTrade<'a>>,
     #[serde(rename = "lastQuote", borrow)]
     quote: Option<LastQuote<'a>>,
-}
-
-/// Zeros stand for what is not yet.
-#[derive(Deserialize)]
-struct Figures<'a> {
-    #[serde(borrow)]
-    o: Raw<'a>,
-    #[serde(borrow)]
-    h: Raw<'a>,
-    #[serde(borrow)]
-    l: Raw<'a>,
-    #[serde(borrow)]
-    c: Raw<'a>,
-    #[serde(borrow)]
-    v: Raw<'a>,
-    /// The volume of the day so far.
-    #[serde(borrow)]
-    av: Raw<'a>,
 }
 
 #[derive(Deserialize)]
@@ -81,12 +65,6 @@ struct LastQuote<'a> {
 }
 
 /// "Unified snapshot", <https://massive.com/docs/rest/options/snapshots/unified-snapshot>.
-#[derive(Deserialize)]
-struct UnifiedBody<'a> {
-    #[serde(borrow)]
-    results: Option<Vec<&'a RawValue>>,
-}
-
 #[derive(Deserialize)]
 struct UnifiedRow<'a> {
     #[serde(borrow)]
@@ -131,7 +109,7 @@ pub fn snapshots(body: &[u8], ts_recv: Timestamp) -> Result<Vec<MarketEvent>, Pr
 
 /// Prices of a unified snapshot: indices and options.
 pub fn unified(body: &[u8], ts_recv: Timestamp) -> Result<Vec<MarketEvent>, ProviderError> {
-    let body: UnifiedBody<'_> = parse(body, "massive snapshots")?;
+    let body: List<'_> = parse(body, "massive snapshots")?;
     let rows = body.results.unwrap_or_default();
     let rows = rows.into_iter().filter_map(|row| serde_json::from_str::<UnifiedRow<'_>>(row.get()).ok());
     Ok(rows.filter_map(|row| unified_event(&row, ts_recv)).collect())
@@ -153,7 +131,7 @@ fn price(row: &Row<'_>, ts_recv: Timestamp) -> Option<(f64, Timestamp)> {
     {
         return Some((price, instant(trade.t).unwrap_or(updated)));
     }
-    let close = |figures: Option<&Figures<'_>>| figures.and_then(|figures| positive(figures.c));
+    let close = |figures: Option<&Aggregate<'_>>| figures.and_then(|figures| positive(figures.c));
     let today = close(row.min.as_ref()).or_else(|| close(row.day.as_ref()));
     if let Some(price) = today {
         return Some((price, updated));
@@ -168,7 +146,7 @@ fn last(row: &Row<'_>, price: f64, cluster: Cluster) -> Last {
     if cluster == Cluster::Crypto {
         return Last { price, ..Last::default() };
     }
-    let of_day = |read: fn(&Figures<'_>) -> Option<f64>| row.day.as_ref().and_then(read);
+    let of_day = |read: fn(&Aggregate<'_>) -> Option<f64>| row.day.as_ref().and_then(read);
     let volume = of_day(|day| positive(day.v)).or_else(|| row.min.as_ref().and_then(|minute| positive(minute.av)));
     Last {
         price,
@@ -183,8 +161,8 @@ fn last(row: &Row<'_>, price: f64, cluster: Cluster) -> Last {
 fn quote(row: &LastQuote<'_>) -> Option<(Quote, Option<Timestamp>)> {
     let bid = positive(row.bid).or_else(|| positive(row.currency_bid));
     let ask = positive(row.ask).or_else(|| positive(row.currency_ask));
-    let bid_size = amount(row.bid_size).filter(|_| bid.is_some());
-    let ask_size = amount(row.ask_size).filter(|_| ask.is_some());
+    // A size that is none does not cost its price.
+    let (bid_size, ask_size) = (bid.and(amount(row.bid_size)), ask.and(amount(row.ask_size)));
     (bid.is_some() || ask.is_some()).then(|| (Quote { bid, bid_size, ask, ask_size }, instant(row.t)))
 }
 

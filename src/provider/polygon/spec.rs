@@ -67,7 +67,7 @@ const KEYS: &[KeySpec] = &[
         name: "channels",
         sentence: "What the socket is asked for: T trades (values of indices), Q quotes, A bars of a second, AM bars of a minute.",
         default: "[\"T\", \"Q\", \"AM\"]",
-        kind: KeyKind::TextList,
+        kind: KeyKind::Choices(&["T", "Q", "A", "AM"]),
     },
     KeySpec {
         name: "poll_s",

@@ -15,9 +15,6 @@ pub enum Cluster {
 /// Indices that other houses call otherwise.
 const INDICES: [(&str, &str); 2] = [("GSPC", "SPX"), ("IXIC", "COMP")];
 
-/// Where shares of the United States are listed; one name of a share is enough there.
-const VENUES: [&str; 6] = ["XNYS", "XNAS", "XASE", "ARCX", "BATS", "OTCM"];
-
 /// What crypto pairs are quoted in, the longest first: the REST interface puts nothing between the two.
 const QUOTES: [&str; 11] = ["USDT", "USDC", "USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "BTC", "ETH"];
 
@@ -80,13 +77,12 @@ pub fn cluster_of(symbol: &Symbol) -> Option<Cluster> {
 /// A symbol as the REST interface spells it; `None` when it is pinned to another source or listed outside the United States.
 #[must_use]
 pub fn spell(symbol: &Symbol) -> Option<String> {
-    if symbol.pinned_source().is_some_and(|source| source != "polygon") {
+    if !symbol.is_open_to("polygon") {
         return None;
     }
-    let text = symbol.as_str();
-    let text = text.split_once('@').map_or(text, |(text, _)| text);
+    let text = symbol.unpinned();
     match cluster_of(symbol)? {
-        Cluster::Stocks => share(text),
+        Cluster::Stocks => symbol.us_ticker().map(|ticker| ticker.replace('-', ".")),
         Cluster::Options => Some(text.to_owned()),
         Cluster::Indices => text.strip_prefix('^').map(|name| format!("I:{}", index(name))),
         Cluster::Forex => text.split_once('/').map(|(base, quote)| format!("C:{base}{quote}")),
@@ -122,11 +118,6 @@ pub fn on_socket(spelling: &str) -> Option<String> {
 #[must_use]
 pub fn from_socket(prefix: &str, pair: &str) -> String {
     format!("{prefix}:{}", pair.replace(['-', '/'], ""))
-}
-
-fn share(text: &str) -> Option<String> {
-    let (ticker, venue) = text.split_once(':').unwrap_or((text, "XNYS"));
-    VENUES.contains(&venue).then(|| ticker.replace('-', "."))
 }
 
 fn index(name: &str) -> &str {

@@ -112,8 +112,7 @@ impl Sim {
         socket.send(Message::text(text(&asked))).await.map_err(broke)?;
         while let Some(frame) = socket.next().await {
             let Message::Text(frame) = frame.map_err(broke)? else { continue };
-            let bars = decode_history(frame.as_bytes(), page.interval);
-            let bars = bars.map_err(|e| ProviderError::Malformed { message: e.message, payload: String::new() })?;
+            let bars = decode_history(frame.as_bytes(), page.interval).map_err(|e| ProviderError::malformed(e.message, b""))?;
             if let Some(bars) = bars {
                 return Ok(History { bars, ..History::default() });
             }
@@ -128,7 +127,7 @@ impl Provider for Sim {
     }
 
     fn spell(&self, symbol: &Symbol) -> Option<String> {
-        symbol.pinned_source().is_none_or(|source| source == SPEC.name).then(|| symbol.to_string())
+        symbol.is_open_to(SPEC.name).then(|| symbol.to_string())
     }
 
     fn unspell(&self, spelling: &str) -> Option<Symbol> {

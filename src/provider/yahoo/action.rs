@@ -9,7 +9,7 @@ use crate::market::{ActionKind, CorporateAction, Date, Interval, Timestamp, Zone
 use crate::provider::ability::Actions;
 use crate::provider::contract::ProviderError;
 use crate::provider::yahoo::chart::{Series, WireDividend};
-use crate::provider::yahoo::figure::shortest;
+use crate::provider::yahoo::figure::price;
 use crate::provider::yahoo::rest::{Yahoo, span_query};
 use crate::provider::yahoo::split::{Split, ratio_after, seven_digits, splits};
 
@@ -23,8 +23,7 @@ impl Actions for Yahoo {
             let query = span_query(Interval::OneDay, since.midnight() - DAY, self.now());
             let series = self.ask(spelling, query, "splits and dividends").await?;
             let Some(splits) = splits(&series) else {
-                let message = format!("yahoo tells of a split of {spelling} that cannot be");
-                return Err(ProviderError::Malformed { message, payload: String::new() });
+                return Err(ProviderError::malformed(format!("yahoo tells of a split of {spelling} that cannot be"), b""));
             };
             Ok(actions(&series, &splits).into_iter().filter(|action| action.ex_date >= since).collect())
         })
@@ -50,7 +49,7 @@ pub fn actions(series: &Series, splits: &[Split]) -> Vec<CorporateAction> {
 
 fn read(dividend: &WireDividend, splits: &[Split], currency: Option<&str>, zone: Zone) -> Option<CorporateAction> {
     let (ex_date, _) = Timestamp::from_seconds(dividend.date?).in_zone(zone);
-    let amount = dividend.amount.filter(|amount| amount.is_finite() && *amount > 0.0).map(shortest)?;
+    let amount = price(dividend.amount)?;
     let amount = ratio_after(splits, ex_date).map_or(amount, |ratio| seven_digits(amount * ratio));
     let currency = dividend.currency.as_deref().filter(|code| is_whole(code)).or(currency).map(str::to_owned);
     Some(CorporateAction { ex_date, kind: ActionKind::Dividend { amount, currency } })

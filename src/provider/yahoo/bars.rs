@@ -36,7 +36,7 @@ fn check_interval(meta: &Meta, interval: Interval) -> Result<(), ProviderError> 
         return Ok(());
     }
     let message = format!("yahoo was asked for {interval} bars and answered with {}", clean(answered));
-    Err(ProviderError::Malformed { message, payload: clean(answered).into_owned() })
+    Err(ProviderError::malformed(message, answered.as_bytes()))
 }
 
 /// An interval as Yahoo spells it.

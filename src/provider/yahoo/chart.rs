@@ -8,9 +8,6 @@ use serde::de::IgnoredAny;
 use crate::market::{Zone, clean};
 use crate::provider::contract::ProviderError;
 
-/// How much of a bad answer is kept.
-const EXCERPT: usize = 300;
-
 #[derive(Deserialize)]
 struct Envelope {
     chart: Option<Answer>,
@@ -148,8 +145,9 @@ pub struct WireSplit {
 
 /// The chart in an answer, or the error that came in its place.
 pub fn chart(body: &[u8]) -> Result<Series, ProviderError> {
-    let envelope: Envelope = serde_json::from_slice(body).map_err(|_| malformed("the yahoo chart is not the JSON it should be", body))?;
-    let nothing = || malformed("the yahoo chart has no result", body);
+    let bad = || ProviderError::malformed("the yahoo chart is not the JSON it should be", body);
+    let envelope: Envelope = serde_json::from_slice(body).map_err(|_| bad())?;
+    let nothing = || ProviderError::malformed("the yahoo chart has no result", body);
     let answer = envelope.chart.or(envelope.finance).ok_or_else(nothing)?;
     match answer.error {
         Some(fault) => Err(fault.into_error()),
@@ -162,13 +160,6 @@ pub fn chart(body: &[u8]) -> Result<Series, ProviderError> {
 pub fn explain(body: &[u8]) -> Option<String> {
     let envelope: Envelope = serde_json::from_slice(body).ok()?;
     Some(envelope.chart.or(envelope.finance)?.error?.words())
-}
-
-/// An answer that is not what it should be, with its beginning.
-#[must_use]
-pub fn malformed(message: &str, body: &[u8]) -> ProviderError {
-    let start = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]);
-    ProviderError::Malformed { message: message.to_owned(), payload: clean(&start).into_owned() }
 }
 
 impl Fault {

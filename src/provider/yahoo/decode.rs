@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::market::{EventKind, Last, MarketEvent, Quote, Timestamp};
 use crate::pipeline::widen;
 use crate::provider::protocol::{DecodeError, StreamItem};
+use crate::provider::wire::positive;
 use crate::provider::yahoo::figure::{amount, shortest};
 
 /// `PricingData` of the streamer, with the fields that are used. The vendor documents it nowhere. What is at its proto3 default
@@ -164,7 +165,7 @@ fn reference(data: &PricingData, now: f64) -> Option<f64> {
         (None, Some(percent)) => now / (1.0 + widen(percent) / 100.0),
         (None, None) => return None,
     };
-    Some(shortest(before)).filter(|price| price.is_finite() && *price > 0.0)
+    positive(Some(shortest(before)))
 }
 
 /// Cumulative over regular hours, over 24 hours for crypto; what is sent outside of these is not the day's.
@@ -184,5 +185,5 @@ fn quote(data: &PricingData) -> Option<Quote> {
 }
 
 fn price(sent: Option<f32>) -> Option<f64> {
-    sent.filter(|price| price.is_finite() && *price > 0.0).map(widen)
+    positive(sent.map(widen))
 }

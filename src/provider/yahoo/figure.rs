@@ -1,6 +1,13 @@
 //! Figures of Yahoo, whose prices are float32 wherever they come from.
 
 use crate::pipeline::widen;
+use crate::provider::wire::positive;
+
+/// A price, where it is one.
+#[must_use]
+pub fn price(sent: Option<f64>) -> Option<f64> {
+    positive(sent).map(shortest)
+}
 
 /// The shortest decimal of a price that was a float32 before it was printed: 164.32, not 164.32000732421875.
 #[must_use]

@@ -2,8 +2,9 @@
 
 use crate::market::{EventKind, Last, MarketEvent, Timestamp};
 use crate::provider::contract::ProviderError;
+use crate::provider::wire::positive;
 use crate::provider::yahoo::chart::Series;
-use crate::provider::yahoo::figure::shortest;
+use crate::provider::yahoo::figure::price;
 
 /// The last regular price. The close before the range is the previous close, because the range is one day.
 pub fn look(series: &Series, spelling: &str, ts_recv: Timestamp) -> Result<Vec<MarketEvent>, ProviderError> {
@@ -12,8 +13,7 @@ pub fn look(series: &Series, spelling: &str, ts_recv: Timestamp) -> Result<Vec<M
     // A price without a time is of unknown age.
     let time = meta.and_then(|meta| meta.regular_market_time).filter(|seconds| *seconds > 0);
     let (Some(meta), Some(price), Some(time)) = (meta, price, time) else {
-        let message = format!("the yahoo chart of {spelling} has no price with a time");
-        return Err(ProviderError::Malformed { message, payload: String::new() });
+        return Err(ProviderError::malformed(format!("the yahoo chart of {spelling} has no price with a time"), b""));
     };
     let last = Last {
         price,
@@ -21,12 +21,8 @@ pub fn look(series: &Series, spelling: &str, ts_recv: Timestamp) -> Result<Vec<M
         day_open: None,
         day_high: self::price(meta.regular_market_day_high),
         day_low: self::price(meta.regular_market_day_low),
-        day_volume: meta.regular_market_volume.filter(|volume| *volume > 0.0),
+        day_volume: positive(meta.regular_market_volume),
     };
     let ts_event = Timestamp::from_seconds(time);
     Ok(vec![MarketEvent { symbol: spelling.into(), ts_event, ts_recv, kind: EventKind::Last(last) }])
-}
-
-fn price(sent: Option<f64>) -> Option<f64> {
-    sent.filter(|price| price.is_finite() && *price > 0.0).map(shortest)
 }

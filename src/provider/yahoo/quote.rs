@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 
 use crate::market::{EventKind, Last, MarketEvent, Quote, Timestamp};
 use crate::provider::contract::ProviderError;
-use crate::provider::yahoo::chart::{Fault, malformed};
-use crate::provider::yahoo::figure::shortest;
+use crate::provider::wire::positive;
+use crate::provider::yahoo::chart::Fault;
+use crate::provider::yahoo::figure::price;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -71,7 +72,7 @@ enum Part {
 
 /// The rows that are about one of `spellings`: who is unknown is left out of an answer without a word, and rows come in any order.
 pub fn quotes(body: &[u8], spellings: &[String], ts_recv: Timestamp) -> Result<Vec<MarketEvent>, ProviderError> {
-    let bad = || malformed("the yahoo quotes are not as they should be", body);
+    let bad = || ProviderError::malformed("the yahoo quotes are not as they should be", body);
     let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|_| bad())?;
     if let Some(fault) = envelope.finance.and_then(|refusal| refusal.error) {
         return Err(fault.into_error());
@@ -119,7 +120,7 @@ fn last(row: &Row) -> Option<(Last, Timestamp)> {
         day_open: self::price(row.regular_market_open),
         day_high: self::price(row.regular_market_day_high),
         day_low: self::price(row.regular_market_day_low),
-        day_volume: volume.filter(|volume| volume.is_finite() && *volume > 0.0),
+        day_volume: positive(volume),
     };
     Some((last, at))
 }
@@ -131,10 +132,6 @@ fn quote(row: &Row) -> Option<(Quote, Timestamp)> {
     if row.market_state.as_deref() != Some("REGULAR") || (bid.is_none() && ask.is_none()) {
         return None;
     }
-    let size = |side: Option<f64>, size: Option<f64>| side.and(size).filter(|size| size.is_finite() && *size > 0.0);
-    Some((Quote { bid, bid_size: size(bid, row.bid_size), ask, ask_size: size(ask, row.ask_size) }, at))
-}
-
-fn price(sent: Option<f64>) -> Option<f64> {
-    sent.filter(|price| price.is_finite() && *price > 0.0).map(shortest)
+    let (bid_size, ask_size) = (bid.and(positive(row.bid_size)), ask.and(positive(row.ask_size)));
+    Some((Quote { bid, bid_size, ask, ask_size }, at))
 }

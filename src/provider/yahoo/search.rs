@@ -7,7 +7,6 @@ use serde_json::value::RawValue;
 use crate::market::{AssetClass, Category, Listed, clean};
 use crate::provider::ability::{Directory, DirectoryPage, DirectoryQuery};
 use crate::provider::contract::ProviderError;
-use crate::provider::yahoo::chart::malformed;
 use crate::provider::yahoo::rest::Yahoo;
 use crate::provider::yahoo::spell::unspell;
 
@@ -52,7 +51,7 @@ impl Directory for Yahoo {
 
 /// What was found, the best match first. The source has a limit of its own, and no further page.
 pub fn found(body: &[u8], limit: usize) -> Result<DirectoryPage, ProviderError> {
-    let bad = || malformed("what yahoo found is not as it should be", body);
+    let bad = || ProviderError::malformed("what yahoo found is not as it should be", body);
     let found: Found<'_> = serde_json::from_slice(body).map_err(|_| bad())?;
     let rows = found.quotes.ok_or_else(bad)?;
     let listed: Vec<Listed> = rows.iter().filter_map(|row| listed(row.get())).collect();

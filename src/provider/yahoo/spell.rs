@@ -33,11 +33,10 @@ const SUFFIXES: [(&str, &str); 24] = [
 /// A symbol as Yahoo spells it; `None` when it is pinned to another source or listed where Yahoo has no suffix we know.
 #[must_use]
 pub fn spell(symbol: &Symbol) -> Option<String> {
-    if symbol.pinned_source().is_some_and(|source| source != "yahoo") {
+    if !symbol.is_open_to("yahoo") {
         return None;
     }
-    let text = symbol.as_str();
-    let text = text.split_once('@').map_or(text, |(text, _)| text);
+    let text = symbol.unpinned();
     match symbol.listing().asset_class {
         AssetClass::Option => text.strip_prefix("O:").map(str::to_owned),
         AssetClass::Fx => text.split_once('/').map(|(base, quote)| format!("{base}{quote}=X")),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::market::{Date, SourceBar, Timestamp, Zone};
+use crate::provider::wire::positive;
 use crate::provider::yahoo::chart::{Series, WireSplit};
 
 /// Shares at the new price from `date` on: 4 for 1 has the numerator 4.
@@ -23,8 +24,7 @@ pub fn splits(series: &Series) -> Option<Vec<Split>> {
 
 fn read(split: &WireSplit, zone: Zone) -> Option<Split> {
     let (date, _) = Timestamp::from_seconds(split.date?).in_zone(zone);
-    let usable = |number: &f64| number.is_finite() && *number > 0.0;
-    Some(Split { date, numerator: split.numerator.filter(usable)?, denominator: split.denominator.filter(usable)? })
+    Some(Split { date, numerator: positive(split.numerator)?, denominator: positive(split.denominator)? })
 }
 
 /// Turns split-adjusted bars back into bars as traded: each price times, each volume divided by, the splits after its date.

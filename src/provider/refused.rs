@@ -1,4 +1,4 @@
-//! What the plan of the key does not cover, as far as it was learned: each further refusal would cost one of the day's requests.
+//! What the plan of a key does not cover, as far as it was learned: each further refusal would cost a request.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,20 +9,20 @@ use crate::market::Timestamp;
 /// How long a refusal is believed: plans move.
 const BELIEVED: Duration = Duration::from_secs(86_400);
 
-/// Datasets that were refused, and when. Never held while waiting.
+/// Datasets or symbols that were refused, and when. Never held while waiting.
 #[derive(Debug, Default)]
 pub(crate) struct Refused(Mutex<HashMap<String, Timestamp>>);
 
 impl Refused {
     /// Keeps in mind that this was refused; the answer is whether that is news.
-    pub(crate) fn learn(&self, dataset: &str, now: Timestamp) -> bool {
-        let before = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(dataset.to_owned(), now);
+    pub(crate) fn learn(&self, name: &str, now: Timestamp) -> bool {
+        let before = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), now);
         before.is_none_or(|at| now.since(at) >= BELIEVED)
     }
 
     /// Whether it was refused not long ago.
-    pub(crate) fn holds(&self, dataset: &str, now: Timestamp) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(dataset).is_some_and(|at| now.since(*at) < BELIEVED)
+    pub(crate) fn holds(&self, name: &str, now: Timestamp) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).is_some_and(|at| now.since(*at) < BELIEVED)
     }
 }
 
