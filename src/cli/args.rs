@@ -27,9 +27,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// The monitor on a made-up exchange and a throwaway store: no key, no network, not real.
+    #[command(after_help = "Example: openbell demo")]
     Demo,
     Screen(screen::ScreenArgs),
     /// Record without a screen, in the foreground, until a signal comes.
+    #[command(after_help = "Example: openbell run --store postgres://desk@db.example.com/market")]
     Run,
     Quote(quote::QuoteArgs),
     Backfill(backfill::BackfillArgs),
@@ -46,7 +48,8 @@ enum Command {
     /// Broken rules of bars.
     #[command(after_help = "Example: openbell violations AAPL --from 2026-11-01 --format csv")]
     Violations(records::RecordArgs),
-    /// What the store holds, and whether an engine records into it.
+    /// What the store holds, and whether an engine records into it, and what was asked of its sources.
+    #[command(after_help = "Example: openbell status --format json 2>/dev/null")]
     Status(FormatArg),
     #[command(subcommand)]
     Db(db::Db),
@@ -54,11 +57,13 @@ enum Command {
     Config(config::ConfigCommand),
     Providers(providers::ProvidersArgs),
     /// Print completions for a shell.
+    #[command(after_help = "Example: openbell completions bash > ~/.local/share/bash-completion/completions/openbell")]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
     },
     /// Print the manual page.
+    #[command(after_help = "Example: openbell man | man -l -")]
     Man,
 }
 
@@ -90,4 +95,27 @@ pub fn main() -> ExitCode {
         Some(Command::Completions { shell }) => paperwork::completions(shell),
         Some(Command::Man) => paperwork::man(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The commands that do something, with their whole names.
+    fn leaves(command: &clap::Command, above: &str) -> Vec<(String, Option<String>)> {
+        let name = format!("{above}{}", command.get_name());
+        let below: Vec<_> = command.get_subcommands().flat_map(|inner| leaves(inner, &format!("{name} "))).collect();
+        let own = (name, command.get_after_help().map(ToString::to_string));
+        if below.is_empty() { vec![own] } else { below }
+    }
+
+    #[test]
+    fn the_help_of_every_command_has_an_example_of_it() {
+        for (name, help) in leaves(&Cli::command(), "") {
+            let help = help.unwrap_or_default();
+            assert!(help.starts_with("Example: ") && help.contains(&format!("{name} ")) || help.ends_with(&name), "{name}: {help:?}");
+        }
+    }
 }

@@ -144,11 +144,10 @@ fn of_day(calendar: &Calendar, said: &SaidDay) -> Compared {
 }
 
 /// Days that the source leaves out although it tells such: a list of open days leaves out what is closed, one of holidays
-/// what is ordinary. A source that tells no day at all leaves out nothing.
+/// what is ordinary. After the last day that it tells, and where it tells none at all, nothing is left out: lists reach only so far.
 fn untold(calendar: &Calendar, said: &[&SaidDay], (from, to): (Date, Date)) -> Vec<Compared> {
-    if said.is_empty() {
-        return Vec::new();
-    }
+    let Some(last) = said.iter().map(|told| told.date).max() else { return Vec::new() };
+    let to = to.min(last);
     let is_ordinary = |day: &Day| day.is_open() && !is_special(day);
     let lists_open_days = said.iter().any(|told| of_day(calendar, told).same && calendar.day(told.date).is_ok_and(|day| is_ordinary(&day)));
     let belongs = |day: &Day| if lists_open_days { day.is_open() } else { is_special(day) };
@@ -232,6 +231,7 @@ mod tests {
         let wrong = day("2026-11-30", None);
         let missing = row("2026-11-27", "09:30-13:00", "not told", false);
         let expected = [same[0].clone(), missing, row("2026-11-30", "09:30-16:00", "closed", false)];
+        assert_eq!(compared(NOW, Vec::new(), vec![holiday.clone()]), same[..1], "its list ends there");
         assert_eq!(compared(NOW, Vec::new(), vec![wrong, holiday]), expected);
         assert!(compared(NOW, Vec::new(), Vec::new()).is_empty());
     }

@@ -7,16 +7,20 @@ use crate::cli::exit::Done;
 use crate::cli::output::print;
 use crate::cli::session::{Globals, Session, sections};
 use crate::config::example;
+use crate::engine::misplaced;
 use crate::host::Folders;
 
 /// Where the config is, whether it is right, what it can hold.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Print the paths of config, store and log.
+    #[command(after_help = "Example: openbell config path")]
     Path,
     /// Read the config and say what is wrong with it.
+    #[command(after_help = "Example: openbell config check --config ./openbell.toml")]
     Check,
     /// Print every key with its default.
+    #[command(after_help = "Example: openbell config example > ~/.config/openbell/config.toml")]
     Example,
 }
 
@@ -37,6 +41,13 @@ pub(crate) fn run(globals: &Globals, what: &ConfigCommand) -> Result<Done> {
             let session = Session::new(globals)?;
             session.calendars()?;
             session.first_symbols()?;
+            let misplaced = misplaced(&session.config);
+            if !misplaced.is_empty() {
+                for what in misplaced {
+                    eprintln!("openbell: {what}");
+                }
+                return Ok(Done::No);
+            }
             let state = if session.config_file.exists() { "is right" } else { "is not there: every key has its default" };
             eprintln!("openbell: {} {state}", session.config_file.display());
         }

@@ -88,7 +88,7 @@ pub(crate) async fn discover(session: &Session, store: &dyn Store, args: &Discov
         DirectoryQuery { category: Some(args.category), search: args.search.clone(), limit: args.options.limit as usize, next: None };
     let listed = fetch(session, &sources, &opened, query).await?;
     let counted = store.list(opened.spec.name.to_owned(), listed.clone(), session.clock.now()).await?;
-    eprintln!("openbell: {} instruments are new, {} were known", counted.new, counted.known);
+    eprintln!("openbell: instruments: {} new, {} known before", counted.new, counted.known);
     if let Some(out) = &args.out {
         universe::write(out, &listed)?;
         eprintln!("openbell: {} symbols in {}", listed.len(), out.display());

@@ -1,5 +1,7 @@
 //! `openbell fundamentals`: what a company reports, from its source into the store, and onto the screen.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
@@ -9,7 +11,7 @@ use crate::cli::select::symbol;
 use crate::cli::session::{Globals, Session, block_on};
 use crate::engine::{Candidate, Need, Sources};
 use crate::export::Value;
-use crate::market::{Fundamental, Instrument, Period, Source, Statement, Symbol};
+use crate::market::{AssetClass, Fundamental, Period, Source, Statement, Symbol};
 use crate::provider::{CompanyQuery, ProviderError};
 use crate::store::{Batch, Creation, FundamentalRow, Store};
 
@@ -53,16 +55,20 @@ fn statement(text: &str) -> Result<Statement, String> {
 
 /// Asks, stores and prints.
 pub(crate) fn run(globals: &Globals, args: &FundamentalsArgs) -> Result<Done> {
+    let class = args.symbol.listing().asset_class;
+    if !matches!(class, AssetClass::Equity | AssetClass::Etf) {
+        return Err(Usage(format!("{} is of the class {class}: companies and funds report, nothing else", args.symbol)).into());
+    }
     let session = Session::new(globals)?;
     block_on(async {
         let creation = if args.stored { Creation::Never } else { Creation::IfEmpty };
         let store = session.open_store(creation).await?;
-        let mut done = Done::Yes;
-        if !args.stored {
-            done = fetch(&session, &*store, args).await?;
+        let fetched = if args.stored { Done::Yes } else { fetch(&session, &*store, args).await? };
+        let printed = print(&*store, args).await?;
+        if printed == Done::No {
+            eprintln!("openbell: the store has no such report of {}", args.symbol);
         }
-        print(&*store, args).await?;
-        Ok(done)
+        Ok(if fetched == Done::Yes { printed } else { fetched })
     })
 }
 
@@ -73,24 +79,21 @@ async fn fetch(session: &Session, store: &dyn Store, args: &FundamentalsArgs) ->
         sources.called(name).map_err(Usage)?;
     }
     let counted = session.counted(&sources).await;
-    let instrument = store.instrument(args.symbol.clone()).await.with_context(|| format!("add {}", args.symbol))?;
-    let candidates: Vec<_> = candidates(&sources, args);
-    let asked = ask_all(session, store, args, &instrument, &candidates).await;
+    let mut asking = Asking { candidates: candidates(&sources, args), args, hopeless: BTreeMap::new() };
+    let asked = ask_all(session, store, &mut asking).await;
     counted.save(&sources).await;
     asked
 }
 
-async fn ask_all(
-    session: &Session,
-    store: &dyn Store,
-    args: &FundamentalsArgs,
-    instrument: &Instrument,
-    candidates: &[Candidate],
-) -> Result<Done> {
+/// Master data first: who has none of a company knows no report of it either.
+const ORDER: [Statement; 4] = [Statement::Overview, Statement::Income, Statement::BalanceSheet, Statement::CashFlow];
+
+async fn ask_all(session: &Session, store: &dyn Store, asking: &mut Asking<'_>) -> Result<Done> {
+    let args = asking.args;
     let mut done = Done::Yes;
-    for statement in Statement::ALL.into_iter().filter(|statement| args.statement.is_none_or(|wanted| wanted == *statement)) {
-        match ask(candidates, statement, args).await {
-            Ok((source, fundamentals)) => keep(session, store, instrument, &source, fundamentals).await?,
+    for statement in ORDER.into_iter().filter(|statement| args.statement.is_none_or(|wanted| wanted == *statement)) {
+        match asking.ask(statement).await {
+            Ok((source, fundamentals)) => keep(session, store, &args.symbol, &source, fundamentals).await?,
             Err(reason) => {
                 eprintln!("openbell: {} {statement}: {reason}", args.symbol);
                 done = Done::No;
@@ -111,33 +114,76 @@ fn candidates(sources: &Sources, args: &FundamentalsArgs) -> Vec<Candidate> {
     }
 }
 
-async fn ask(candidates: &[Candidate], statement: Statement, args: &FundamentalsArgs) -> Result<(Source, Vec<Fundamental>), String> {
-    let mut refused = match &args.source {
-        Some(name) => format!("{name} does not have it"),
-        None => "no enabled source with a key has it".to_owned(),
-    };
-    for Candidate { opened, spelling, .. } in candidates {
-        let Some(company) = opened.provider.company().filter(|company| company.statements().contains(&statement)) else { continue };
-        let period = match (statement, args.period) {
+/// Who is asked for the reports of a company.
+struct Asking<'a> {
+    candidates: Vec<Candidate>,
+    args: &'a FundamentalsArgs,
+    /// Why a source is not asked for a further report: it would answer the same, and count it.
+    hopeless: BTreeMap<&'static str, String>,
+}
+
+impl Asking<'_> {
+    async fn ask(&mut self, statement: Statement) -> Result<(Source, Vec<Fundamental>), String> {
+        let mut refused = Vec::new();
+        for Candidate { opened, spelling, .. } in &self.candidates {
+            let Some(company) = opened.provider.company().filter(|company| company.statements().contains(&statement)) else { continue };
+            let name = opened.spec.name;
+            if let Some(reason) = self.hopeless.get(name) {
+                refused.push(reason.clone());
+                continue;
+            }
+            let query = CompanyQuery {
+                spelling: spelling.clone(),
+                statement,
+                period: self.args.period_of(statement),
+                limit: usize::from(self.args.limit),
+            };
+            let (reason, is_hopeless) = match company.fundamentals(&query).await {
+                Ok(found) if !found.is_empty() => return Ok((opened.source.clone(), found)),
+                Ok(_) => (format!("{name} has none"), statement == Statement::Overview),
+                Err(error) => (format!("{name}: {error}"), is_of_all(&error)),
+            };
+            if is_hopeless {
+                self.hopeless.insert(name, reason.clone());
+            }
+            refused.push(reason);
+        }
+        Err(match &self.args.source {
+            _ if !refused.is_empty() => refused.join("; "),
+            Some(name) => format!("{name} does not have it"),
+            None => "no enabled source with a key has it".to_owned(),
+        })
+    }
+}
+
+impl FundamentalsArgs {
+    fn period_of(&self, statement: Statement) -> Period {
+        match (statement, self.period) {
             (Statement::Overview, _) => Period::Latest,
             (_, PeriodArg::Annual) => Period::Annual,
             (_, PeriodArg::Quarter) => Period::Quarter,
-        };
-        let query = CompanyQuery { spelling: spelling.clone(), statement, period, limit: usize::from(args.limit) };
-        match company.fundamentals(&query).await {
-            Ok(found) if !found.is_empty() => return Ok((opened.source.clone(), found)),
-            Ok(_) => refused = format!("{} has none", opened.spec.name),
-            Err(error) => refused = why(opened.spec.name, &error),
         }
     }
-    Err(refused)
 }
 
-fn why(source: &str, error: &ProviderError) -> String {
-    format!("{source}: {error}")
+/// Whether the next report would be refused for the same reason.
+fn is_of_all(error: &ProviderError) -> bool {
+    match error {
+        ProviderError::NotFound { .. }
+        | ProviderError::Unauthorized { .. }
+        | ProviderError::UsedUp { .. }
+        | ProviderError::RateLimited { .. } => true,
+        // A plan may hold some reports and lack others.
+        ProviderError::NotEntitled { .. }
+        | ProviderError::Retryable { .. }
+        | ProviderError::Malformed { .. }
+        | ProviderError::Fatal { .. } => false,
+    }
 }
 
-async fn keep(session: &Session, store: &dyn Store, instrument: &Instrument, source: &Source, found: Vec<Fundamental>) -> Result<()> {
+/// A company is known to the store once there is something to keep of it.
+async fn keep(session: &Session, store: &dyn Store, symbol: &Symbol, source: &Source, found: Vec<Fundamental>) -> Result<()> {
+    let instrument = store.instrument(symbol.clone()).await.with_context(|| format!("add {symbol}"))?;
     let at = session.clock.now();
     let row = |fundamental| FundamentalRow { instrument: instrument.id, source: source.clone(), fundamental, asked_at: at };
     let batch = Batch { fundamentals: found.into_iter().map(row).collect(), at, ..Batch::default() };
@@ -145,23 +191,20 @@ async fn keep(session: &Session, store: &dyn Store, instrument: &Instrument, sou
     Ok(())
 }
 
-/// A line for each field: reports differ in what they hold.
-async fn print(store: &dyn Store, args: &FundamentalsArgs) -> Result<()> {
+/// A line for each field: reports differ in what they hold. The answer is whether there was any.
+async fn print(store: &dyn Store, args: &FundamentalsArgs) -> Result<Done> {
     let known = store.instruments().await?;
-    let Some(instrument) = known.iter().find(|instrument| instrument.symbol == args.symbol) else {
-        anyhow::bail!("{} is not in the store", args.symbol);
+    let stored = match known.iter().find(|instrument| instrument.symbol == args.symbol) {
+        Some(instrument) => store.fundamentals(instrument.id).await?,
+        None => Vec::new(),
     };
     let wanted = |row: &FundamentalRow| {
-        let period = match args.period {
-            PeriodArg::Annual => Period::Annual,
-            PeriodArg::Quarter => Period::Quarter,
-        };
-        let is_period = row.fundamental.period == period || row.fundamental.period == Period::Latest;
-        is_period && args.statement.is_none_or(|statement| statement == row.fundamental.statement)
+        let Fundamental { statement, period, .. } = &row.fundamental;
+        args.period_of(*statement) == *period && args.statement.is_none_or(|wanted| wanted == *statement)
     };
     let mut rows = Rows::begin(COLUMNS, args.format.format)?;
-    let mut printed = std::collections::BTreeMap::new();
-    for row in store.fundamentals(instrument.id).await?.into_iter().filter(wanted) {
+    let mut printed = BTreeMap::new();
+    for row in stored.into_iter().filter(wanted) {
         let count = printed.entry((row.fundamental.statement, row.source.clone())).or_insert(0_u16);
         *count += 1;
         if *count > args.limit {
@@ -172,7 +215,7 @@ async fn print(store: &dyn Store, args: &FundamentalsArgs) -> Result<()> {
         }
     }
     rows.end()?;
-    Ok(())
+    Ok(if printed.is_empty() { Done::No } else { Done::Yes })
 }
 
 fn cells(args: &FundamentalsArgs, row: &FundamentalRow, field: &str, value: &serde_json::Value) -> Vec<Value> {

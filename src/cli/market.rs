@@ -30,8 +30,10 @@ pub(crate) struct MarketArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// What each venue is doing, and what comes next.
+    #[command(after_help = "Example: openbell market status --venue XLON")]
     Status(FormatArg),
     /// Open days with their hours in UTC; continuous trading only.
+    #[command(after_help = "Example: openbell market calendar --venue XNYS --from 2026-11-23 --to 2026-12-01")]
     Calendar {
         /// The first date; by default that of --at, or today.
         #[arg(long, value_name = "DATE")]
@@ -44,6 +46,7 @@ enum What {
     },
     Compare(CompareArgs),
     /// Exit 0 while a session (pre, regular or post) is open, 1 while none is, 2 when that cannot be told.
+    #[command(after_help = "Example: openbell market should-run --venue XNYS || exit 0")]
     ShouldRun,
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct FormatArg {
 /// Rows on their way to stdout.
 pub(crate) struct Rows {
     columns: &'static [&'static str],
+    /// Those that a table shows.
+    shown: &'static [&'static str],
     out: BufWriter<StdoutLock<'static>>,
     kind: Kind,
 }
@@ -51,11 +53,16 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 
 impl Rows {
     pub(crate) fn begin(columns: &'static [&'static str], format: RowFormat) -> io::Result<Self> {
+        Self::begin_short(columns, columns, format)
+    }
+
+    /// The same, with a table of only some of the columns.
+    pub(crate) fn begin_short(columns: &'static [&'static str], shown: &'static [&'static str], format: RowFormat) -> io::Result<Self> {
         let mut out = BufWriter::new(stdout().lock());
         let kind = match format {
             RowFormat::Table => {
                 let mut table = Table::new();
-                table.load_style(NOTHING).set_header(columns.iter());
+                table.load_style(NOTHING).set_header(shown.iter());
                 Kind::Table(Box::new(table))
             }
             RowFormat::Csv => {
@@ -69,7 +76,7 @@ impl Rows {
                 Kind::Json { any: false }
             }
         };
-        Ok(Self { columns, out, kind })
+        Ok(Self { columns, shown, out, kind })
     }
 
     pub(crate) fn row(&mut self, values: &[Value]) -> io::Result<()> {
@@ -79,7 +86,8 @@ impl Rows {
                     let number = matches!(value, Value::Number(_) | Value::Whole(_));
                     comfy_table::Cell::new(value.text()).set_alignment(if number { CellAlignment::Right } else { CellAlignment::Left })
                 };
-                table.add_row(values.iter().map(cell));
+                let shown = self.columns.iter().zip(values).filter(|(column, _)| self.shown.contains(column));
+                table.add_row(shown.map(|(_, value)| cell(value)));
                 Ok(())
             }
             Kind::Csv(format) => format.row(&mut self.out, values),

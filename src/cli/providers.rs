@@ -35,9 +35,13 @@ const COLUMNS: &[&str] = &[
     "health",
 ];
 
-/// The sources, what each can do, and how it stands.
+/// What of that has room on a terminal; the rest is in the other formats.
+const ON_A_TERMINAL: &[&str] =
+    &["name", "key", "live", "delay", "history", "assets", "requests_per_minute", "requests_per_day", "requests_today", "health"];
+
+/// The sources, what each can do, and how it stands; csv and json tell more of each.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: openbell providers check coinbase")]
+#[command(after_help = "Example: openbell providers --format json")]
 pub(crate) struct ProvidersArgs {
     #[command(subcommand)]
     what: Option<ProvidersCommand>,
@@ -48,6 +52,7 @@ pub(crate) struct ProvidersArgs {
 #[derive(Debug, Subcommand)]
 enum ProvidersCommand {
     /// Make the smallest real request to a source, and say what came back.
+    #[command(after_help = "Example: openbell providers check coinbase")]
     Check {
         /// Which source.
         name: String,
@@ -70,7 +75,7 @@ async fn list(session: &Session, format: FormatArg) -> Result<Done> {
         Ok(store) => notes(&*store, session.clock.now()).await,
         Err(_) => BTreeMap::new(),
     };
-    let mut rows = Rows::begin(COLUMNS, format.format)?;
+    let mut rows = Rows::begin_short(COLUMNS, ON_A_TERMINAL, format.format)?;
     for facts in catalogue(&session.config, &session.calendars()?).providers {
         let opened = sources.find(&facts.name).map(|(_, opened)| opened);
         rows.row(&row(&facts, opened, &notes, session.clock.now()))?;

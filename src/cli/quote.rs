@@ -1,6 +1,6 @@
 //! `openbell quote`: one look at current prices; nothing is stored.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::cli::exit::{Done, Usage};
@@ -51,19 +51,21 @@ pub(crate) fn run(globals: &Globals, args: &QuoteArgs) -> Result<Done> {
     })
 }
 
-/// The first of the symbol's sources that tells a price; the others are told of.
+/// The first of the symbol's sources that tells a price; where none does, what each said.
 async fn look(sources: &Sources, symbol: &Symbol) -> Result<InstrumentView> {
-    let mut refused = anyhow::anyhow!("no enabled source has it");
+    let mut refused = Vec::new();
     for Candidate { opened, spelling, .. } in sources.candidates(Need::Live, symbol) {
         match look_at(&opened, spelling, symbol).await {
             Ok(view) => return Ok(view),
-            Err(error) => {
-                tracing::debug!("{symbol}: {error:#}");
-                refused = error;
-            }
+            Err(error) => refused.push(told_by(opened.spec.name, &format!("{error:#}"))),
         }
     }
-    Err(refused)
+    bail!(if refused.is_empty() { "no enabled source has it".to_owned() } else { refused.join("; ") })
+}
+
+/// A reason with the name of its source, which it often has already.
+fn told_by(source: &str, reason: &str) -> String {
+    if reason.to_ascii_lowercase().contains(source) { reason.to_owned() } else { format!("{source}: {reason}") }
 }
 
 async fn look_at(opened: &Opened, spelling: String, symbol: &Symbol) -> Result<InstrumentView> {
@@ -72,7 +74,10 @@ async fn look_at(opened: &Opened, spelling: String, symbol: &Symbol) -> Result<I
     for event in &events {
         view.fold(event, &opened.source, opened.delay);
     }
-    if view.last.is_none() { Err(anyhow::anyhow!("{} told no price", opened.spec.name)) } else { Ok(view) }
+    if view.last.is_none() {
+        bail!("{} told no price", opened.spec.name);
+    }
+    Ok(view)
 }
 
 fn row(view: &InstrumentView, now: Timestamp) -> Vec<Value> {

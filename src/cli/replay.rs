@@ -73,10 +73,7 @@ pub(crate) fn run(globals: &Globals, args: &ReplayArgs) -> Result<Done> {
     if found.records == 0 {
         bail!("there is nothing to replay");
     }
-    let symbols = if args.symbols.is_empty() { found.symbols.clone() } else { args.symbols.clone() };
-    if symbols.is_empty() {
-        bail!("the recordings speak of no symbol that is known");
-    }
+    let symbols = symbols(args, &found)?;
     let speed = args.speed.unwrap_or(if args.screen { Speed::Times(1.0) } else { Speed::Max });
     // One thread: the engine is at rest whenever the clock is moved on.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
@@ -89,6 +86,27 @@ pub(crate) fn run(globals: &Globals, args: &ReplayArgs) -> Result<Done> {
         let setup = ReplaySetup { reels, survey: found, symbols: symbols.clone(), speed, store, config, calendars, log };
         if args.screen { show(setup).await } else { play(setup, &*kept, &symbols, args.format.format).await }
     })
+}
+
+/// What is watched; nothing comes of a symbol that no record is about.
+fn symbols(args: &ReplayArgs, found: &Survey) -> Result<Vec<Symbol>> {
+    if found.symbols.is_empty() {
+        bail!("the recordings speak of no symbol that is known");
+    }
+    if args.symbols.is_empty() {
+        return Ok(found.symbols.clone());
+    }
+    // Pinned to a source it is the same in its recording.
+    let is_told_of = |symbol: &Symbol| found.symbols.iter().any(|told| told.unpinned() == symbol.unpinned());
+    let (there, absent): (Vec<_>, Vec<_>) = args.symbols.iter().cloned().partition(is_told_of);
+    let named = |symbols: &[Symbol]| symbols.iter().take(NAMED).map(Symbol::as_str).collect::<Vec<_>>().join(", ");
+    if there.is_empty() {
+        bail!(Usage(format!("the recordings do not speak of {}; they speak of {}", named(&absent), named(&found.symbols))));
+    }
+    if !absent.is_empty() {
+        eprintln!("openbell: the recordings do not speak of {}", named(&absent));
+    }
+    Ok(there)
 }
 
 async fn play(setup: ReplaySetup, store: &dyn Store, symbols: &[Symbol], format: RowFormat) -> Result<Done> {

@@ -26,13 +26,16 @@ pub(crate) struct SymbolsArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Every instrument of the store; those off the list are not active.
+    #[command(after_help = "Example: openbell symbols list --format csv")]
     List(FormatArg),
     /// Put symbols on the list.
+    #[command(after_help = "Example: openbell symbols add TSLA SOL-USD VOD:XLON EUR/USD ^GSPC")]
     Add {
         #[arg(required = true, value_parser = symbol)]
         symbols: Vec<Symbol>,
     },
     /// Take symbols off the list; their history stays.
+    #[command(after_help = "Example: openbell symbols remove TSLA")]
     Remove {
         #[arg(required = true, value_parser = symbol)]
         symbols: Vec<Symbol>,
@@ -44,6 +47,7 @@ enum What {
     /// Put the symbols of a file into the store.
     Import(ImportArgs),
     /// Give an instrument another symbol, after a rename; its history stays with it.
+    #[command(after_help = "Example: openbell symbols rename FB META --on 2022-06-09")]
     Rename {
         #[arg(value_parser = symbol)]
         old: Symbol,

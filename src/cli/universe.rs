@@ -30,12 +30,12 @@ pub(crate) fn check(path: &Path) -> Result<()> {
     if path.exists() {
         bail!(Usage(format!("{} is there already", path.display())));
     }
-    Ok(())
+    kind(path).map(|_| ())
 }
 
 /// Writes symbols in the form that the name asks for.
 pub(crate) fn write(path: &Path, listed: &[Listed]) -> Result<()> {
-    let text = match kind(path) {
+    let text = match kind(path)? {
         Kind::Text => listed.iter().flat_map(|one| [one.symbol.as_str(), "\n"]).collect(),
         Kind::Csv => csv_of(listed)?,
         Kind::Json => serde_json::to_string_pretty(listed).context("write the list as JSON")? + "\n",
@@ -47,15 +47,15 @@ pub(crate) fn write(path: &Path, listed: &[Listed]) -> Result<()> {
 pub(crate) fn read(path: &Path, text: &str) -> Result<Universe> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut found = Universe::default();
-    match kind(path) {
+    match kind(path)? {
         Kind::Text => {
             for (number, line) in text.lines().enumerate() {
                 let words = line.split('#').next().unwrap_or_default().split([',', ';', ' ', '\t']);
                 words.filter(|word| !word.trim().is_empty()).for_each(|word| found.take(format!("line {}", number + 1), word));
             }
         }
-        Kind::Csv => from_csv(text, &mut found)?,
-        Kind::Json => from_json(text, &mut found)?,
+        Kind::Csv => from_csv(text, &mut found).with_context(|| format!("read {}", path.display()))?,
+        Kind::Json => from_json(text, &mut found).with_context(|| format!("read {}", path.display()))?,
     }
     if found.symbols.is_empty() && found.refused.is_empty() {
         bail!(Usage(format!("{} holds no symbols", path.display())));
@@ -73,11 +73,12 @@ impl Universe {
     }
 }
 
-fn kind(path: &Path) -> Kind {
-    match path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase).as_deref() {
-        Some("csv") => Kind::Csv,
-        Some("json") => Kind::Json,
-        Some(_) | None => Kind::Text,
+fn kind(path: &Path) -> Result<Kind> {
+    match path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase()).as_deref() {
+        Some("csv") => Ok(Kind::Csv),
+        Some("json") => Ok(Kind::Json),
+        Some("txt" | "list") | None => Ok(Kind::Text),
+        Some(_) => bail!(Usage(format!("{}: a list of symbols is a .txt, .csv or .json", clean(&path.to_string_lossy())))),
     }
 }
 
@@ -86,7 +87,7 @@ fn from_csv(text: &str, found: &mut Universe) -> Result<()> {
     let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut column = 0;
     for (number, row) in rows.records().enumerate() {
-        let row = row.with_context(|| format!("read line {}", number + 1))?;
+        let row = row.with_context(|| format!("line {}", number + 1))?;
         let named = |name: &str| row.iter().position(|cell| cell.trim().eq_ignore_ascii_case(name));
         if number == 0
             && let Some(at) = named("symbol").or_else(|| named("ticker"))
@@ -102,7 +103,7 @@ fn from_csv(text: &str, found: &mut Universe) -> Result<()> {
 }
 
 fn from_json(text: &str, found: &mut Universe) -> Result<()> {
-    let items: Vec<serde_json::Value> = serde_json::from_str(text).context("read the list: a JSON array is wanted")?;
+    let items: Vec<serde_json::Value> = serde_json::from_str(text).context("a JSON array is wanted")?;
     for (number, item) in items.iter().enumerate() {
         let word = item.as_str().or_else(|| item.get("symbol").and_then(serde_json::Value::as_str));
         let place = format!("item {}", number + 1);
@@ -151,6 +152,14 @@ mod tests {
     #[test]
     fn a_list_without_symbols_is_told_of() {
         assert!(read(Path::new("a.txt"), "# nothing\n").is_err());
-        assert!(read(Path::new("a.json"), "{}").is_err());
+        let error = read(Path::new("a.json"), "{}").expect_err("no array");
+        assert!(format!("{error:#}").starts_with("read a.json: a JSON array is wanted"), "{error:#}");
+    }
+
+    #[test]
+    fn a_list_is_no_other_kind_of_file() {
+        let error = check(Path::new("u.parquet")).expect_err("no list");
+        assert_eq!(error.to_string(), "u.parquet: a list of symbols is a .txt, .csv or .json");
+        assert!(check(Path::new("no-such-file.TXT")).is_ok() && check(Path::new("no-such-file")).is_ok());
     }
 }

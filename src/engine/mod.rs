@@ -27,7 +27,7 @@ pub use replay::{Played, Replay, ReplaySetup, Speed};
 pub use setup::{
     Duty, Keeps, Opened, Setup, open_for_check, open_for_replay, open_provider, open_providers, open_providers_with, spool_limit,
 };
-pub use sources::{Candidate, Need, Sources};
+pub use sources::{Candidate, Need, Sources, misplaced};
 pub use start::{Engine, EngineHandle};
 pub use survey::{Reel, Survey, survey};
 pub use usage::{load_counts, save_counts};

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::engine::setup::{Opened, open_providers};
 use crate::host::Clock;
 use crate::market::{AssetClass, Interval, Symbol};
+use crate::provider::{PROVIDERS, ProviderSpec};
 use crate::request::SourceKind;
 
 /// What a source is wanted for.
@@ -33,12 +34,39 @@ pub struct Candidate {
 }
 
 impl Need {
+    const ALL: [Self; 3] = [Self::Live, Self::History, Self::Details];
+
     const fn section(self) -> &'static str {
         match self {
             Self::Live => "sources.live",
             Self::History => "sources.history",
             Self::Details => "sources.details",
         }
+    }
+}
+
+/// What the orders of the config ask in vain: sources that cannot have what they are named for.
+#[must_use]
+pub fn misplaced(config: &Config) -> Vec<String> {
+    let mut found = Vec::new();
+    for (need, class) in Need::ALL.into_iter().flat_map(|need| AssetClass::ALL.map(|class| (need, class))) {
+        let names = names(config, need, class);
+        let specs = names.iter().filter_map(|name| PROVIDERS.iter().find(|spec| name.split(':').next() == Some(spec.name)));
+        found.extend(specs.filter_map(|spec| {
+            let reason = lacks(spec, need, class)?;
+            Some(format!("[{}] {class} names {}, which {reason}", need.section(), spec.name))
+        }));
+    }
+    found
+}
+
+fn lacks(spec: &ProviderSpec, need: Need, class: AssetClass) -> Option<String> {
+    let able = spec.capabilities;
+    match need {
+        _ if !able.asset_classes.contains(&class) => Some(format!("knows nothing of the class {class}")),
+        Need::Live if able.live == SourceKind::None => Some("tells no current prices".to_owned()),
+        Need::History if able.history.is_empty() => Some("has no history".to_owned()),
+        Need::Live | Need::History | Need::Details => None,
     }
 }
 
@@ -65,7 +93,7 @@ impl Sources {
     #[must_use]
     pub fn candidates(&self, need: Need, symbol: &Symbol) -> Vec<Candidate> {
         let class = symbol.listing().asset_class;
-        let names = symbol.pinned_source().map_or_else(|| self.names(need, class), |source| vec![source.to_owned()]);
+        let names = symbol.pinned_source().map_or_else(|| names(&self.config, need, class), |source| vec![source.to_owned()]);
         let mut found: Vec<Candidate> = Vec::new();
         for name in names {
             let Some((number, opened)) = self.find(&name) else { continue };
@@ -82,7 +110,7 @@ impl Sources {
     /// Every provider for a class, best first.
     #[must_use]
     pub fn of_class(&self, need: Need, class: AssetClass) -> Vec<Opened> {
-        self.names(need, class).iter().filter_map(|name| self.find(name)).map(|(_, opened)| opened.clone()).collect()
+        names(&self.config, need, class).iter().filter_map(|name| self.find(name)).map(|(_, opened)| opened.clone()).collect()
     }
 
     /// Whether one of them has a cap that must be counted wherever it is asked from.
@@ -125,10 +153,38 @@ impl Sources {
         let spelling = opened.provider.spell(symbol).into_iter();
         Ok(spelling.map(|spelling| Candidate { number, opened: opened.clone(), spelling }).collect())
     }
+}
 
-    /// Classes that no list is there for, futures, have no source.
-    fn names(&self, need: Need, class: AssetClass) -> Vec<String> {
-        let section = self.config.section(need.section());
-        if section.declares(class.name()) { section.list(class.name()) } else { Vec::new() }
+/// The order for a class. Classes that no list is there for, futures, have no source.
+fn names(config: &Config, need: Need, class: AssetClass) -> Vec<String> {
+    let section = config.section(need.section());
+    if section.declares(class.name()) { section.list(class.name()) } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Facts, RawConfig};
+    use crate::engine::catalogue::config_sections;
+
+    fn of(text: &str) -> Vec<String> {
+        let sections = config_sections();
+        let raw = RawConfig::parse(text, &sections).expect("a right config");
+        misplaced(&Config::resolve(&raw, &sections, &Facts::default()).expect("a right config"))
+    }
+
+    #[test]
+    fn the_orders_that_are_given_ask_nobody_in_vain() {
+        assert_eq!(of(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn who_is_asked_in_vain_is_told_of() {
+        let text = "[sources.history]\ncrypto = [\"finnhub\", \"kraken\"]\n[sources.live]\nequity = [\"alpaca:iex\", \"kraken\"]\n";
+        let expected = [
+            "[sources.live] equity names kraken, which knows nothing of the class equity",
+            "[sources.history] crypto names finnhub, which has no history",
+        ];
+        assert_eq!(of(text), expected);
     }
 }
