@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::disk::SmallDisk;
 use openbell::config::StoreUrl;
 use openbell::market::{Bar, BarFlags, Interval, Origin, Source, Timestamp};
 use openbell::pipeline::Ranks;
@@ -298,33 +298,17 @@ async fn a_backup_that_is_interrupted_leaves_nothing() {
     }
 }
 
-/// Takes a mount back.
-struct Mounted(PathBuf);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_onto_a_full_disk_says_so_and_leaves_nothing() {
     let folder = TempDir::new().unwrap();
-    let disk = folder.path().join("disk");
-    fs::create_dir(&disk).unwrap();
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(&disk).output();
-    if !mounted.is_ok_and(|output| output.status.success()) {
-        println!("left out: a disk that is full: no small file system can be mounted here");
-        return;
-    }
-    let _mounted = Mounted(disk.clone());
+    let Some(SmallDisk { path: disk, .. }) = &SmallDisk::at(folder.path().join("disk"), "256k") else { return };
     for url in [Some(sqlite(&folder, "live.db")), postgres().await].into_iter().flatten() {
         let store = seeded(&url, BARS).await;
-        let order = BackupOrder { url: &url, folder: &disk, at: start() };
+        let order = BackupOrder { url: &url, folder: disk, at: start() };
         let error = back_up(&*store, &order, &backup_way(&url).await.unwrap(), &mut nobody).await.expect_err("there is no room");
         assert!(matches!(error, CopyError::Store(StoreError::Full(_))), "{error}");
         assert_eq!(error.to_string(), format!("the disk of {} is full", disk.display()));
-        wait_until("an empty folder", || names(&disk).is_empty());
+        wait_until("an empty folder", || names(disk).is_empty());
     }
 }
 

@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,6 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
+use crate::disk::SmallDisk;
 use crate::postgres::{self, Cluster, Options};
 use crate::proxy::Proxy;
 
@@ -451,45 +451,21 @@ async fn what_is_in_the_spool_outlives_the_writer() {
 
 // ── the server's disk ──
 
-/// Takes back what was done to a folder, so that it can be thrown away.
-struct Mounted(String);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").args(["--lazy", &self.0]).status();
-    }
-}
-
 /// A small disk for the server; `None` where none may be mounted.
-fn small_disk(cluster: &Cluster) -> Option<(Mounted, PathBuf)> {
-    let path = cluster.folder().join("small");
-    fs::create_dir(&path).unwrap();
-    let text = path.display().to_string();
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=40m", "tmpfs", &text]).output();
-    if !mounted.is_ok_and(|output| output.status.success()) {
-        println!("left out: a server whose disk is full: no small file system can be mounted here");
-        return None;
-    }
-    let undo = Mounted(text);
-    fs::create_dir(path.join("space")).unwrap();
-    cluster.give(&path.join("space")).unwrap();
-    Some((undo, path))
-}
-
-/// Takes what room is left.
-fn fill(path: &Path) {
-    let mut file = fs::File::create(path).unwrap();
-    for size in [65_536, 4_096, 1] {
-        while std::io::Write::write_all(&mut file, &vec![b'x'; size]).is_ok() {}
-    }
+fn small_disk(cluster: &Cluster) -> Option<SmallDisk> {
+    let disk = SmallDisk::at(cluster.folder().join("small"), "40m")?;
+    let space = disk.path.join("space");
+    fs::create_dir(&space).unwrap();
+    cluster.give(&space).unwrap();
+    Some(disk)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_whose_disk_is_full_says_so_and_its_rows_wait() {
     let Some(cluster) = postgres::own(&Options::default()) else { return };
-    let Some((_undo, disk)) = small_disk(&cluster) else { return };
+    let Some(disk) = small_disk(&cluster) else { return };
     // Only the tables are on the small disk: a server that cannot write its log ends itself.
-    cluster.psql("postgres", &format!("CREATE TABLESPACE small LOCATION '{}'", disk.join("space").display())).await;
+    cluster.psql("postgres", &format!("CREATE TABLESPACE small LOCATION '{}'", disk.path.join("space").display())).await;
     cluster.psql("postgres", "CREATE DATABASE full_disk TABLESPACE small").await;
     let (url, folder) = (cluster.url("full_disk"), TempDir::new().unwrap());
     let recording = Recording::start(&url, &folder.path().join("spool.db"), ROOMY).await;
@@ -498,7 +474,7 @@ async fn a_server_whose_disk_is_full_says_so_and_its_rows_wait() {
     // What the server holds in memory gets its place on the disk first.
     cluster.psql("postgres", "CHECKPOINT").await;
 
-    fill(&disk.join("filler"));
+    disk.fill("filler");
     let error = recording.store.append(of_bars(numbered(&ids, 100..5_000))).await.expect_err("there is no room");
     assert!(matches!(error, StoreError::Full(_)), "{error:?}");
     for n in (100..5_000).step_by(100) {
@@ -508,7 +484,7 @@ async fn a_server_whose_disk_is_full_says_so_and_its_rows_wait() {
     let told = recording.until("the disk is full and rows go to the spool", is_full).await;
     assert_eq!((told.view.dropped, told.view.spool_full), (0, false));
 
-    fs::remove_file(disk.join("filler")).unwrap();
+    fs::remove_file(disk.path.join("filler")).unwrap();
     let looker = cluster.client("full_disk").await;
     recording.until_written(&looker, 10_000).await;
     let losses = losses(&url, &looker, &[(ids[0], 5_000), (ids[1], 5_000)]).await;

@@ -27,6 +27,7 @@ mod decode_fmp;
 mod decode_kraken;
 mod decode_polygon;
 mod decode_yahoo;
+mod disk;
 mod failover;
 mod faults;
 mod fuzz_targets;

@@ -9,18 +9,20 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use futures_util::StreamExt;
 use openbell::calendar::Calendars;
 use openbell::config::{Config, Facts, RawConfig};
 use openbell::engine::{Played, Reel, Replay, ReplaySetup, Speed, Survey, config_sections, survey};
 use openbell::host::{Clock, LogRing};
 use openbell::market::{Bar, Interval, Timestamp};
 use openbell::pipeline::Ranks;
+use openbell::provider::ProviderSpec;
 use openbell::provider::net::{Direction, Entry, Note, Reader, Record, Recording, Redact, Said};
 use openbell::quality::Coverage;
+use openbell::snapshot::FeedState;
 use openbell::store::{BarQuery, Creation, Sqlite, Store};
 
-use crate::server::at;
+use crate::disk::SmallDisk;
+use crate::server::{Answer, Asked, Day, Line, Manners, Scene, at, line_of, seconds, stored_minutes};
 
 fn config() -> Config {
     let sections = config_sections();
@@ -72,6 +74,8 @@ fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
 
 /// What a replay left in a store of its own.
 struct Left {
+    store: Arc<dyn Store>,
+    _folder: tempfile::TempDir,
     played: Played,
     bars: Vec<Bar>,
     holes: Vec<Coverage>,
@@ -101,14 +105,11 @@ async fn replay(reels: &[Reel]) -> Left {
     assert_eq!(left.unwritten(), 0);
     let (mut bars, mut holes) = (Vec::new(), Vec::new());
     for symbol in &found.symbols {
+        bars.extend(stored_minutes(&*store, symbol.as_str()).await);
         let query = BarQuery::all(store.instrument(symbol.clone()).await.unwrap().id, Interval::OneMinute);
-        let mut chunks = store.bars(query);
-        while let Some(chunk) = chunks.next().await {
-            bars.extend(chunk.unwrap());
-        }
         holes.extend(store.coverage(query).await.unwrap());
     }
-    Left { played, bars, holes, found }
+    Left { store, _folder: folder, played, bars, holes, found }
 }
 
 fn brief(bars: &[Bar]) -> Vec<String> {
@@ -128,6 +129,82 @@ async fn a_recording_becomes_the_minutes_that_were_heard_twice_the_same() {
     assert!(first.holes.is_empty());
     let again = replay(&[reel(&path)]).await;
     assert_eq!(first.bars, again.bars);
+}
+
+// ── a day that was lived ──
+
+const MANNERS: Manners = Manners { answer: acknowledge, beat: Some(beat), greet: None };
+
+fn acknowledge(_: &str) -> Option<String> {
+    Some(r#"{"method":"subscribe","result":{"channel":"ticker","snapshot":true,"symbol":"BTC/USD"},"success":true}"#.to_owned())
+}
+
+fn beat(_: Timestamp) -> String {
+    r#"{"channel":"heartbeat"}"#.to_owned()
+}
+
+/// Looks stand in while the socket is down.
+fn looks(_: &Asked) -> Answer {
+    let of = |name: &str, last: &str| format!(r#""{name}":{{"a":["{last}","1","1"],"b":["{last}","1","1"],"c":["{last}","1"]}}"#);
+    Answer::json(format!(r#"{{"error":[],"result":{{{}}}}}"#, of("XXBTZUSD", "95.5")))
+}
+
+/// Trades twice, late, out of order and lost; noise; a line that is cut, looks while it is down, and the same trades again after it.
+async fn live(day: &Day) {
+    let line = day.line(0, 2).await;
+    let say = |line: &Line, records: &[Record]| {
+        for record in records {
+            let Said::Frame { text } = &record.said else { panic!("a frame") };
+            line.send(text.clone());
+        }
+    };
+    say(&line, &[trade(1, 1, "15:00:55", "97")]);
+    day.pass_to(at("2026-11-20T15:01:35Z")).await;
+    say(&line, &[trade(1, 3, "15:01:30", "99"), trade(1, 2, "15:01:01", "100"), trade(1, 3, "15:01:30", "99")]);
+    line.send("no frame of ours \u{1b}[2J");
+    day.pass_to(at("2026-11-20T15:02:10Z")).await;
+    say(&line, &[trade(1, 4, "15:02:00.5", "101"), trade(1, 5, "15:01:59.9", "103"), trade(1, 9, "15:02:05", "98")]);
+    day.pass_to(at("2026-11-20T15:02:40Z")).await;
+    line.hang_up();
+    day.state(seconds(2), FeedState::Dead).await;
+    let again = day.line(1, 2).await;
+    say(&again, &[trade(2, 9, "15:02:05", "98"), trade(2, 10, "15:02:58", "97")]);
+    day.pass_to(at("2026-11-20T15:04:05Z")).await;
+    say(&again, &[trade(2, 11, "15:04:01", "96")]);
+    day.pass_to(at("2026-11-20T15:05:06Z")).await;
+    say(&again, &[trade(2, 12, "15:05:05", "95")]);
+    day.pass(seconds(2)).await;
+}
+
+/// Bars and holes, without what only numbers a store.
+async fn kept(store: &dyn Store, symbol: &str) -> (Vec<String>, Vec<String>) {
+    let bars = stored_minutes(store, symbol).await.iter().map(line_of).collect();
+    let query = BarQuery::all(store.instrument(symbol.parse().unwrap()).await.unwrap().id, Interval::OneMinute);
+    let hole = |hole: &Coverage| format!("{}..{} {} {:?}", hole.from, hole.to, hole.source, hole.state);
+    (bars, store.coverage(query).await.unwrap().iter().map(hole).collect())
+}
+
+#[tokio::test]
+async fn a_day_that_was_recorded_replays_to_the_same_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("day.jsonl.gz");
+    let from = "2026-11-20T15:00:50Z";
+    let recording = Recording::create(&path, at(from)).unwrap();
+    let keeps = |spec: &'static ProviderSpec, redact| recording.recorder(spec.name, redact);
+    let symbols: &[&str] = &["BTC-USD", "ETH-USD"];
+    let scene = Scene { provider: "kraken", from, symbols, config: "", manners: MANNERS, refusals: Vec::new(), rest: looks };
+    let day = Day::recorded(scene, &keeps).await;
+    live(&day).await;
+    let clock = day.clock.clone();
+    let ended = day.stop().await;
+    let told = recording.finish(clock.now()).await.unwrap();
+    assert_eq!(told.lost, 0);
+    let left = replay(&[reel(&path)]).await;
+    let is_noise = |problem: &String| problem.contains("a frame of kraken makes no sense");
+    assert!(left.found.problems.len() == 1 && left.found.problems.iter().all(is_noise), "{:?}", left.found.problems);
+    let (bars, holes) = kept(&*ended.store, "BTC-USD").await;
+    assert!(bars.len() >= 5 && holes.len() >= 2, "the day had its troubles: {bars:#?} {holes:#?}");
+    assert_eq!(kept(&*left.store, "BTC-USD").await, (bars, holes));
 }
 
 #[tokio::test]
@@ -232,6 +309,48 @@ async fn what_was_recorded_is_read_again() {
         assert!(matches!(&entries[0], Entry::Note(Note::Began { at, version: 1 }) if *at == from));
         assert!(matches!(&entries[1], Entry::Record(record) if record.said == Said::Deaf { from: Timestamp::MIN, to: from }));
         assert_eq!(entries[2], Entry::Note(Note::Ended { at: end }));
+    }
+}
+
+/// How many records of a file can be read, up to its end or up to what is damaged.
+fn readable(path: &Path) -> u64 {
+    let mut reader = Reader::open(path).unwrap();
+    std::iter::from_fn(|| reader.next()).take_while(Result::is_ok).filter(|entry| matches!(entry, Ok((_, Entry::Record(_))))).count() as u64
+}
+
+#[tokio::test]
+async fn a_recording_whose_disk_is_full_says_so_and_what_was_written_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["full.jsonl", "full.jsonl.gz"] {
+        let Some(disk) = SmallDisk::at(folder.path().join(format!("disk of {name}")), "256k") else { return };
+        let path = disk.path.join(name);
+        let mut recording = Recording::create(&path, at("2026-11-20T15:00:00Z")).unwrap();
+        let recorder = recording.recorder("kraken", Redact::default());
+        // Noise, which no packing makes small.
+        let mut state = 7_u64;
+        let mut noise = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            Timestamp::from_micros(i64::try_from(state >> 14).unwrap())
+        };
+        let error = {
+            let broken = recording.broken();
+            tokio::pin!(broken);
+            let mut now = at("2026-11-20T15:00:01Z");
+            loop {
+                (0..50).for_each(|_| recorder.deaf(noise(), noise(), now));
+                now = now + seconds(1);
+                tokio::select! {
+                    error = &mut broken => break error,
+                    () = tokio::time::sleep(Duration::from_millis(1)) => {}
+                }
+            }
+        };
+        let records = error.kept.records;
+        assert!(records > 20, "{error}");
+        let told = format!("cannot write {}: No space left on device", path.display());
+        assert!(error.to_string().starts_with(&told), "{error}");
+        assert!(error.to_string().ends_with(&format!("what was written before ({records} records) can be read")), "{error}");
+        assert_eq!(readable(&path), records, "{error}");
     }
 }
 

@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use futures_util::{SinkExt, StreamExt};
 use openbell::calendar::Calendars;
 use openbell::config::{Config, Facts, RawConfig};
-use openbell::engine::{Engine, EngineHandle, Setup, config_sections, open_provider};
+use openbell::engine::{Engine, EngineHandle, Keeps, Setup, config_sections, open_providers_with};
 use openbell::host::{Clock, LogRing};
 use openbell::market::{Bar, InstrumentId, Interval, Timestamp};
 use openbell::pipeline::Ranks;
 use openbell::provider::PROVIDERS;
+use openbell::provider::net::Recorder;
 use openbell::quality::{Coverage, Quarantined};
 use openbell::request::{BackfillAsk, EngineEvent, Reply, Request};
 use openbell::snapshot::{FeedState, FeedView, InstrumentView, JobView, MarketView, Standing, standing};
@@ -509,6 +510,11 @@ pub struct Day {
 
 impl Day {
     pub async fn start<A: Fn(&Asked) -> Answer + Send + Sync + 'static>(scene: Scene<A>) -> Self {
+        Self::recorded(scene, &|_, _| Recorder::default()).await
+    }
+
+    /// The same, and what its source says is kept.
+    pub async fn recorded<A: Fn(&Asked) -> Answer + Send + Sync + 'static>(scene: Scene<A>, keeps: Keeps<'_>) -> Self {
         let log = Log::default();
         // Of this thread only: every task of the test runs here.
         let logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(log.clone()));
@@ -530,7 +536,8 @@ impl Day {
         let ranks = Ranks::new(config.section("sources").list("rank"));
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(&file, Creation::IfEmpty, ranks).unwrap());
         let calendars = Arc::new(Calendars::embedded());
-        let providers = vec![open_provider(spec, &config, &clock)];
+        let mut providers = open_providers_with(&config, &clock, keeps);
+        providers.retain(|opened| opened.spec.name == spec.name);
         let setup = Setup {
             spool: None,
             store: Arc::clone(&store),
@@ -642,12 +649,7 @@ impl Day {
 
     /// The stored minutes of a symbol, one line each.
     pub async fn bars(&self, symbol: &str) -> Vec<String> {
-        let mut chunks = self.store.bars(BarQuery::all(self.id(symbol).await, Interval::OneMinute));
-        let mut lines = Vec::new();
-        while let Some(chunk) = chunks.next().await {
-            lines.extend(chunk.unwrap().iter().map(line_of));
-        }
-        lines
+        stored_minutes(&*self.store, symbol).await.iter().map(line_of).collect()
     }
 
     /// Lets time pass until these minutes are stored, and fails when others are.
@@ -689,9 +691,20 @@ impl Day {
     }
 }
 
+/// The stored minutes of a symbol.
+pub async fn stored_minutes(store: &dyn Store, symbol: &str) -> Vec<Bar> {
+    let id = store.instrument(symbol.parse().unwrap()).await.unwrap().id;
+    let mut chunks = store.bars(BarQuery::all(id, Interval::OneMinute));
+    let mut bars = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        bars.extend(chunk.unwrap());
+    }
+    bars
+}
+
 /// What is left of a day.
 pub struct Ended {
-    store: Arc<dyn Store>,
+    pub store: Arc<dyn Store>,
     _folder: tempfile::TempDir,
 }
 
@@ -706,7 +719,7 @@ impl Ended {
 }
 
 /// `15:01 open high low close volume vwap n_trades session source origin rREVISION qQUALITY [flags]`; `-` is not known.
-fn line_of(bar: &Bar) -> String {
+pub fn line_of(bar: &Bar) -> String {
     let Bar { open_time, open, high, low, close, volume, vwap, n_trades, session, source, origin, revision, quality, flags, .. } = bar;
     let figure = |figure: &Option<f64>| figure.map_or_else(|| "-".to_owned(), |figure| figure.to_string());
     let (volume, vwap) = (figure(volume), figure(vwap));

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use crate::disk::SmallDisk;
 use futures_util::{StreamExt, TryStreamExt};
 use openbell::host::{Clock, Tasks};
 use openbell::market::{
@@ -1167,14 +1168,6 @@ fn a_file_that_another_program_holds_is_called_locked_and_taken_again_when_it_is
 
 // ── a disk that is full ──
 
-/// Takes what room is left.
-fn fill(path: &Path) {
-    let mut file = fs::File::create(path).unwrap();
-    for size in [65_536, 4_096, 1] {
-        while std::io::Write::write_all(&mut file, &vec![b'x'; size]).is_ok() {}
-    }
-}
-
 /// The writer's next word that is as wanted.
 async fn until(events: &mut tokio::sync::mpsc::Receiver<WriterEvent>, wanted: impl Fn(&WriterView) -> bool) -> WriterView {
     let limit = Duration::from_secs(60);
@@ -1193,15 +1186,8 @@ async fn until(events: &mut tokio::sync::mpsc::Receiver<WriterEvent>, wanted: im
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_wait_while_the_disk_is_full_and_none_is_lost() {
     let folder = TempDir::new().unwrap();
-    let disk = folder.path().join("disk");
-    fs::create_dir(&disk).unwrap();
-    let text = disk.display().to_string();
-    if !runs("mount", &["-t", "tmpfs", "-o", "size=2m", "tmpfs", &text]) {
-        println!("left out: a disk that is full: no small file system can be mounted here");
-        return;
-    }
-    let _undo = Undo("umount", vec!["--lazy".to_owned(), text]);
-    let store = Arc::new(Sqlite::open(&disk.join("full.db"), Creation::IfEmpty, ranks()).unwrap());
+    let Some(disk) = SmallDisk::at(folder.path().join("disk"), "2m") else { return };
+    let store = Arc::new(Sqlite::open(&disk.path.join("full.db"), Creation::IfEmpty, ranks()).unwrap());
     let id = made(&*store, "BTC-USD").await;
     // A second of its time is a twentieth of ours: it tries again soon.
     let clock = Clock::scaled(minute(10_000), 20.0);
@@ -1210,19 +1196,19 @@ async fn rows_wait_while_the_disk_is_full_and_none_is_lost() {
     let writer = Writer::start(as_store, None, clock, &tasks, sender);
     let rows: Vec<Bar> = (0..3_000).map(|n| bar(id, n, "best", f64::from(n + 1))).collect();
 
-    fill(&disk.join("filler"));
+    disk.fill("filler");
     for batch in rows[..2_000].chunks(500) {
         writer.offer(of_bars(batch.to_vec()));
     }
     let view = until(&mut events, |view| view.attempt >= 2).await;
     let error = view.error.expect("it says what is wrong");
-    assert_eq!(error, format!("the disk of {} is full", disk.join("full.db").display()));
+    assert_eq!(error, format!("the disk of {} is full", disk.path.join("full.db").display()));
     assert!(view.next_try.is_some_and(|next| next > minute(10_000)), "{:?}", view.next_try);
     assert_eq!((view.written, view.queued, view.dropped, view.last_commit), (0, 2_000, 0, None));
     assert_eq!(all_bars(&*store, id).await, [], "what is there can still be read");
     writer.offer(of_bars(rows[2_000..].to_vec()));
 
-    fs::remove_file(disk.join("filler")).unwrap();
+    fs::remove_file(disk.path.join("filler")).unwrap();
     let view = until(&mut events, |view| view.written == 3_000).await;
     assert_eq!((view.error, view.attempt, view.next_try, view.queued, view.dropped), (None, 0, None, 0, 0));
     assert!(view.last_commit.is_some());

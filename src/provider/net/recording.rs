@@ -88,8 +88,17 @@ impl Recording {
         sink.flush()?;
         let (records, queue) = sync_channel(QUEUE);
         let (lost, ending, (tell, done)) = (Losses::default(), Arc::<OnceLock<Timestamp>>::default(), oneshot::channel());
-        let keeper =
-            Keeper { sink, queue, lost: Arc::clone(&lost), ending: Arc::clone(&ending), kept, last: at, flushed: at, fresh: false };
+        let keeper = Keeper {
+            sink,
+            queue,
+            lost: Arc::clone(&lost),
+            ending: Arc::clone(&ending),
+            kept,
+            safe: 0,
+            last: at,
+            flushed: at,
+            fresh: false,
+        };
         let path = path.display().to_string();
         std::thread::Builder::new().name("recording".to_owned()).spawn(move || {
             // Nobody listens any more when the program is ending.
@@ -131,6 +140,8 @@ struct Keeper {
     lost: Losses,
     ending: Arc<OnceLock<Timestamp>>,
     kept: Kept,
+    /// How many of the records are where others can read them.
+    safe: u64,
     /// When the last record came.
     last: Timestamp,
     flushed: Timestamp,
@@ -141,12 +152,12 @@ struct Keeper {
 impl Keeper {
     fn run(mut self, path: String) -> Result<Kept, RecordingError> {
         let written = self.write().and_then(|()| self.sink.finish());
-        let Self { sink, kept, .. } = self;
+        let Self { sink, kept, safe, .. } = self;
         match written {
             Ok(()) => Ok(kept),
             Err(source) => {
                 sink.abandon();
-                Err(RecordingError { path, kept, source })
+                Err(RecordingError { path, kept: Kept { records: safe, ..kept }, source })
             }
         }
     }
@@ -190,7 +201,9 @@ impl Keeper {
     fn flush(&mut self) -> io::Result<()> {
         self.tell_lost()?;
         (self.flushed, self.fresh) = (self.last, false);
-        self.sink.flush()
+        self.sink.flush()?;
+        self.safe = self.kept.records;
+        Ok(())
     }
 
     fn tell_lost(&mut self) -> io::Result<()> {
