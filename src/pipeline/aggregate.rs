@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::calendar::{Bounds, Calendar, bar_bounds};
-use crate::market::{Bar, BarFlags, InstrumentId, Interval, Last, Moves, Origin, Source, Timestamp, Trade, TradeId};
+use crate::market::{Bar, BarFlags, InstrumentId, Interval, Last, Moves, Origin, Source, SourceBar, Timestamp, Trade, TradeId};
 
 /// How long after its end a bar waits for stragglers before it is sealed.
 pub const SEAL_GRACE: Duration = Duration::from_secs(2);
+/// By how much of itself a volume may differ that was added up in another order.
+const SAME_VOLUME: f64 = 1e-9;
 /// How many bars stay in memory, so that a late trade can reopen one.
 const KEPT: usize = 16;
 
@@ -79,7 +81,9 @@ impl Aggregator {
             self.deaf.pop_front();
         }
         self.deaf.push_back((from, to));
-        self.buildings.iter_mut().for_each(|building| building.hear_of((from, to)));
+        let told = &self.told;
+        let untold = self.buildings.iter_mut().filter(|building| told.iter().all(|(open, _)| *open != building.bounds.open));
+        untold.for_each(|building| building.hear_of((from, to)));
     }
 
     /// The source sent this minute's bar itself, which is better than one that we make, and better than what it said before; the
@@ -93,11 +97,28 @@ impl Aggregator {
         let known = self.told.iter().position(|(told, _)| *told == open);
         let before = known.and_then(|at| self.told.remove(at)).map(|(_, revision)| revision).max(sealed);
         let revision = before.map_or(0, |before| before + 1);
+        self.remember((open, revision));
+        revision
+    }
+
+    fn remember(&mut self, told: (Timestamp, u32)) {
         if self.told.len() == KEPT {
             self.told.pop_front();
         }
-        self.told.push_back((open, revision));
-        revision
+        self.told.push_back(told);
+    }
+
+    fn is_told(&self, open: Timestamp) -> bool {
+        self.told.iter().any(|(told, _)| *told == open)
+    }
+
+    /// Whether the source's own bar says what ours of that minute says, which is sealed and whole: then it is the source's word as well.
+    pub fn confirmed(&mut self, bar: &SourceBar) -> bool {
+        let made = self.buildings.iter().find(|building| building.bounds.open == bar.open_time);
+        let same = made.filter(|made| !made.dirty && !made.partial && made.is_as(bar)).and_then(|made| made.sealed);
+        let Some(revision) = same.filter(|_| !self.is_told(bar.open_time)) else { return false };
+        self.remember((bar.open_time, revision));
+        true
     }
 
     /// Takes a trade into its bar.
@@ -134,8 +155,9 @@ impl Aggregator {
             Some(index) => index,
             None => self.open(calendar, at)?,
         };
+        let is_told = self.is_told(self.buildings[index].bounds.open);
         let building = &mut self.buildings[index];
-        building.dirty = !self.told.iter().any(|(open, _)| *open == building.bounds.open);
+        building.dirty = !is_told;
         Ok(building)
     }
 
@@ -220,6 +242,14 @@ impl Building {
                 self.last = Some(mark);
             }
         }
+    }
+
+    fn is_as(&self, bar: &SourceBar) -> bool {
+        let prices = (self.first.map(|mark| mark.2), self.high, self.low, self.last.map(|mark| mark.2));
+        let volumes = self.volume.unwrap_or_default() - bar.volume.unwrap_or_default();
+        prices == (Some(bar.open), bar.high, bar.low, Some(bar.close))
+            && bar.n_trades == Some(self.n_trades)
+            && volumes.abs() <= bar.volume.unwrap_or_default() * SAME_VOLUME
     }
 
     fn seal(&mut self, instrument: InstrumentId, source: &Source, flags: BarFlags) -> Option<Bar> {

@@ -44,6 +44,8 @@ struct Lane {
     route: Route,
     aggregator: Aggregator,
     dedupe: Dedupe,
+    /// The source's own bar of the minute that forms, where it tells of it: it is over once it tells of a later one.
+    forming: Option<SourceBar>,
     /// When the newest trade was made.
     traded: Option<Timestamp>,
     /// When anything was heard, on our clock.
@@ -102,7 +104,7 @@ impl Live {
         for route in routes.iter() {
             let lane = feed.lanes.entry(route.instrument).or_insert_with(|| Lane::new(route.clone(), &feed.facts));
             if let Some(left) = lane.left.take() {
-                lane.aggregator.was_deaf(left, now);
+                lane.was_deaf(left, now);
                 lane.asked = now;
             }
         }
@@ -115,7 +117,7 @@ impl Live {
             // Before it was asked for it, the feed was deaf to it anyway, and what was made then stays what it is.
             let from = from.max(lane.asked);
             if from < to {
-                lane.aggregator.was_deaf(from, to);
+                lane.was_deaf(from, to);
             }
         }
     }
@@ -148,12 +150,16 @@ impl Live {
             EventKind::Last(last) => lane.sample(calendars, facts, event, last),
             EventKind::Quote(quote) => lane.quote(facts, event, quote),
             EventKind::Bar(bar) => {
-                let mut own = source_bar(bar, lane.route.instrument, &facts.source);
-                if bar.interval == Interval::OneMinute {
-                    own.revision = lane.aggregator.told(bar.open_time);
+                let (Some(over), is_news) = lane.over(bar, event.ts_recv) else { return Output::default() };
+                let own = source_bar(&over, lane.route.instrument, &facts.source);
+                let mut judged = judge.judge(own, &lane.route, event.ts_recv);
+                // Instead of one that is refused, ours is kept.
+                if let Ok(own) = &mut judged.bar
+                    && over.interval == Interval::OneMinute
+                {
+                    own.revision = lane.aggregator.told(over.open_time);
                 }
-                let judged = judge.judge(own, &lane.route, event.ts_recv);
-                Output { seen: judged.bar.is_ok().then(|| lane.seen()), judged: Some(judged), ..Output::default() }
+                Output { seen: (is_news && judged.bar.is_ok()).then(|| lane.seen()), judged: Some(judged), ..Output::default() }
             }
             EventKind::Heartbeat { last_trade_id } => lane.heartbeat(*last_trade_id, event.ts_event),
             EventKind::Correction { trade_id } => {
@@ -208,7 +214,13 @@ impl Lane {
     fn new(route: Route, facts: &FeedFacts) -> Self {
         let aggregator = Aggregator::new(route.instrument, facts.source.clone());
         let (asked, left) = (Timestamp::MIN, Some(Timestamp::MIN));
-        Self { route, aggregator, dedupe: Dedupe::default(), traded: None, heard: None, asked, left }
+        Self { route, aggregator, dedupe: Dedupe::default(), forming: None, traded: None, heard: None, asked, left }
+    }
+
+    /// Nothing was heard between these instants, nor is it known what became of the minute that formed then.
+    fn was_deaf(&mut self, from: Timestamp, to: Timestamp) {
+        self.forming = None;
+        self.aggregator.was_deaf(from, to);
     }
 
     /// Trades were lost between the newest one and `at`: the bars between are partial.
@@ -224,6 +236,19 @@ impl Lane {
         let from = at.floor_to(minute, Timestamp::from_seconds(0));
         self.aggregator.was_deaf(from, from + minute);
         Hole { instrument: self.route.instrument, from, to: from + minute }
+    }
+
+    /// The bar that this one shows to be over, and whether it is this one itself: what forms is told of with each trade, and kept back.
+    fn over(&mut self, bar: &SourceBar, now: Timestamp) -> (Option<SourceBar>, bool) {
+        let forms = bar.interval == Interval::OneMinute && now < bar.open_time + bar.interval.duration();
+        let before = self.forming.take_if(|before| before.open_time <= bar.open_time);
+        let over = if forms {
+            self.forming.get_or_insert_with(|| bar.clone());
+            before.filter(|before| before.open_time < bar.open_time)
+        } else {
+            Some(bar.clone())
+        };
+        (over.filter(|over| !self.aggregator.confirmed(over)), !forms)
     }
 
     fn seen(&self) -> Seen {

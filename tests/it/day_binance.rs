@@ -33,7 +33,8 @@ fn book(_: Timestamp) -> String {
 }
 
 fn request(method: &str, symbols: &[&str], id: u64) -> String {
-    let streams = symbols.iter().flat_map(|symbol| ["trade", "ticker", "bookTicker"].map(|stream| format!("\"{symbol}@{stream}\"")));
+    let streams =
+        symbols.iter().flat_map(|symbol| ["trade", "ticker", "bookTicker", "kline_1m"].map(|stream| format!("\"{symbol}@{stream}\"")));
     format!(r#"{{"method":"{method}","params":[{}],"id":{id}}}"#, streams.collect::<Vec<_>>().join(","))
 }
 
@@ -144,6 +145,43 @@ fn check_row(day: &Day) {
     assert_eq!((feed.error, feed.next_try), (None, None));
 }
 
+/// A minute of one price, as its stream tells of it.
+fn candle(begin: &str, price: &str, volume: &str, count: u64, is_closed: bool) -> String {
+    let begin = millis(&format!("2026-11-20T{begin}Z"));
+    let turnover = price.parse::<f64>().unwrap() * volume.parse::<f64>().unwrap();
+    format!(
+        r#"{{"stream":"btcusdt@kline_1m","data":{{"e":"kline","E":{},"s":"BTCUSDT","k":{{"t":{begin},"T":{},"s":"BTCUSDT","i":"1m","f":1,"L":2,"o":"{price}","c":"{price}","h":"{price}","l":"{price}","v":"{volume}","n":{count},"x":{is_closed},"q":"{turnover}","V":"0","Q":"0","B":"0"}}}}}}"#,
+        begin + 60_005,
+        begin + 59_999
+    )
+}
+
+/// The source's own candles: they make the minute whole that was joined late and the one that a trade of was lost, and say nothing of others.
+#[tokio::test]
+async fn candles_of_the_source_stand_before_ours() {
+    let day = day(&["BTC-USDT"]).await;
+    let line = day.line(0, 1).await;
+    line.send(trade("BTCUSDT", 1_001, "15:00:55", "97", "1"));
+    line.send(candle("15:00:00", "97", "2", 3, false));
+    day.pass_to(at("2026-11-20T15:01:01Z")).await;
+    line.send(candle("15:00:00", "97", "3", 4, true));
+    line.send(trade("BTCUSDT", 1_002, "15:01:00.5", "98", "2"));
+    let joined = "15:00 97 97 97 97 3 97 4 regular binance live r0 q1 []";
+    day.expect_bars("BTC-USDT", &[joined]).await;
+    day.pass_to(at("2026-11-20T15:02:04Z")).await;
+    line.send(candle("15:01:00", "98", "2.00000000", 1, true));
+    // A trade is lost on the way; the candle knows it.
+    line.send(trade("BTCUSDT", 1_004, "15:02:03", "99", "1"));
+    day.pass_to(at("2026-11-20T15:03:01Z")).await;
+    line.send(candle("15:02:00", "99", "5", 2, true));
+    let second = "15:01 98 98 98 98 2 98 1 regular binance live r0 q1 []";
+    let third = "15:02 99 99 99 99 5 99 2 regular binance live r0 q1 []";
+    day.expect_bars("BTC-USDT", &[joined, second, third]).await;
+    assert!(day.quarantine().await.is_empty());
+    assert_eq!((day.feed().state, day.feed().errors), (FeedState::Live, 0));
+    day.stop().await;
+}
+
 #[tokio::test]
 async fn a_long_list_is_asked_for_in_few_frames() {
     let symbols: Vec<&'static str> = (0..120).map(|n| -> &'static str { format!("A{n}-USDT").leak() }).collect();
@@ -151,8 +189,9 @@ async fn a_long_list_is_asked_for_in_few_frames() {
     let line = day.line(0, 2).await;
     day.pass(seconds(3)).await;
     let heard = line.heard();
-    let streams: Vec<_> = heard.iter().map(|frame| ["@trade", "@ticker", "@bookTicker"].map(|kind| frame.matches(kind).count())).collect();
-    assert_eq!(streams, [[100; 3], [20; 3]]);
+    let streams: Vec<_> =
+        heard.iter().map(|frame| ["@trade", "@ticker", "@bookTicker", "@kline_1m"].map(|kind| frame.matches(kind).count())).collect();
+    assert_eq!(streams, [[100; 4], [20; 4]]);
     for (frame, id) in heard.iter().zip(1..) {
         assert!(frame.starts_with(r#"{"method":"SUBSCRIBE","params":["a"#) && frame.ends_with(&format!(r#"],"id":{id}}}"#)), "{frame}");
     }

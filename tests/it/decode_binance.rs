@@ -115,6 +115,8 @@ fn what_cannot_be_read_is_an_error_in_our_words() {
         "trade_truncated.json",
         "ticker_no_price.json",
         "book_no_symbol.json",
+        "kline_bad_price.json",
+        "kline_empty.json",
         "no_type.json",
         "array.json",
         "page.html",
@@ -135,6 +137,17 @@ fn page(from: &str, to: &str) -> HistoryPage {
 fn minute(open_time: &str, [open, high, low, close]: [f64; 4], volume: f64, vwap: Option<f64>, n_trades: u64) -> SourceBar {
     let (interval, open_time, volume, n_trades) = (Interval::OneMinute, at(open_time), Some(volume), Some(n_trades));
     SourceBar { interval, open_time, open, high, low, close, volume, vwap, n_trades }
+}
+
+#[test]
+fn a_candle_that_is_closed_is_the_minute_as_the_source_has_it() {
+    let prices = [68_900.1, 68_930.0, 68_899.0, 68_923.67];
+    let bar = minute("2026-11-20T15:03:00Z", prices, 12.5, Some(68_912.01), 101);
+    check_event("kline_closed.json", "2026-11-20T15:04:00.005Z", EventKind::Bar(bar));
+    // What forms is told every two seconds, and an interval that was not asked for is nothing.
+    check("other_kline.json", &[]);
+    let hour = String::from_utf8(fixture("kline_closed.json")).expect("text").replace("\"1m\"", "\"1h\"");
+    assert_eq!(decode(hour.as_bytes(), at(RECEIVED)), Ok(Vec::new()));
 }
 
 #[test]

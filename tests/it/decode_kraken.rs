@@ -111,6 +111,13 @@ fn a_ticker_is_a_last_price_and_a_quote() {
 }
 
 #[test]
+fn a_candle_is_the_minute_so_far() {
+    let bar = minute("2026-11-20T15:04:00Z", [68_900.1, 68_930.0, 68_899.0, 68_923.7, 68_912.01], 12.5, 101);
+    check_events("candle.json", &[(RECEIVED, EventKind::Bar(bar))]);
+    check("candle_five_minutes.json", &[]);
+}
+
+#[test]
 fn the_price_of_a_day_ago_has_as_many_places_as_it_was_written_with() {
     let text = String::from_utf8(fixture("ticker.json")).expect("text");
     for (last, change, reference) in [
@@ -160,6 +167,8 @@ fn unknown_channels_and_methods_are_nothing() {
 fn what_cannot_be_read_is_an_error_in_our_words() {
     let bad = [
         "trade_bad_price.json",
+        "candle_bad_price.json",
+        "candle_bad_time.json",
         "trade_null_price.json",
         "trade_infinite_price.json",
         "trade_negative_qty.json",

@@ -334,10 +334,12 @@ fn kraken_half_hours(asked: &Asked) -> Answer {
     Answer::json(format!(r#"{{"error":[],"result":{{"XXBTZUSD":[{rows}],"last":1795186800}}}}"#))
 }
 
-/// Both frames that ask for these pairs.
-fn kraken_subscribe(pairs: &str) -> [String; 2] {
-    ["ticker", "trade"]
-        .map(|channel| format!(r#"{{"method":"subscribe","params":{{"channel":"{channel}","symbol":[{pairs}],"snapshot":true}}}}"#))
+/// The frames that ask for these pairs.
+fn kraken_subscribe(pairs: &str) -> [String; 3] {
+    let frame = |channel: &str, rest: &str| {
+        format!(r#"{{"method":"subscribe","params":{{"channel":"{channel}","symbol":[{pairs}],"snapshot":{rest}}}}}"#)
+    };
+    [frame("ticker", "true"), frame("trade", "true"), frame("ohlc", r#"false,"interval":1"#)]
 }
 
 fn kraken_trade(id: u64, time: &str, price: &str) -> String {
@@ -397,7 +399,7 @@ async fn the_next_source_takes_over_and_the_first_has_its_place_back() {
     town.check_unasked(KRAKEN);
     let dropped = town.clock.now();
     town.down_for(COINBASE, &line, "60");
-    let second = town.line(seconds(40), KRAKEN, 0, 2).await;
+    let second = town.line(seconds(40), KRAKEN, 0, 3).await;
     let after = second.opened.seconds_since(dropped);
     assert!((30.0..35.0).contains(&after), "{after}");
     assert_eq!(second.heard(), kraken_subscribe(r#""BTC/USD""#));
@@ -464,7 +466,7 @@ async fn looks_do_not_keep_the_place_of_a_socket_that_is_down() {
     town.pass(seconds(10)).await;
     town.down_for(COINBASE, &line, "600");
     town.until(seconds(10), "looks", |town| (town.feed("coinbase").state == FeedState::Polling).then_some(())).await;
-    let second = town.line(seconds(40), KRAKEN, 0, 2).await;
+    let second = town.line(seconds(40), KRAKEN, 0, 3).await;
     second.send(kraken_trade(1, &town.time(), "101"));
     town.shows("BTC-USD", 101.0, "kraken").await;
     town.stop().await;
@@ -475,7 +477,7 @@ async fn what_no_retry_can_change_is_not_waited_for() {
     for status in [401, 403] {
         let refusals = vec![Answer::status(status, "")];
         let town = Town::start(vec![Cast { refusals, ..coinbase() }, kraken()], &["BTC-USD"], LEFT).await;
-        let second = town.line(seconds(10), KRAKEN, 0, 2).await;
+        let second = town.line(seconds(10), KRAKEN, 0, 3).await;
         assert!(second.opened.since(at(FROM)) < seconds(5), "{}", second.opened);
         second.send(kraken_trade(1, &town.time(), "101"));
         town.shows("BTC-USD", 101.0, "kraken").await;
@@ -494,7 +496,7 @@ async fn what_was_not_asked_of_a_source_is_no_hole() {
     for turn in 0..2 {
         town.pass(seconds(10)).await;
         town.down_for(COINBASE, &line, "45");
-        town.line(seconds(40), KRAKEN, turn, 2).await;
+        town.line(seconds(40), KRAKEN, turn, 3).await;
         line = town.line(seconds(60), COINBASE, turn + 1, 1).await;
         town.until(seconds(60), "the second one is left", |town| (town.feed("kraken").state == FeedState::Idle).then_some(())).await;
     }
@@ -522,7 +524,7 @@ async fn a_symbol_that_stays_silent_gets_another_source_beside_it() {
         speak(&["ETH-USD"]).await;
     }
     town.check_unasked(KRAKEN);
-    let second = town.line(seconds(20), KRAKEN, 0, 2).await;
+    let second = town.line(seconds(20), KRAKEN, 0, 3).await;
     let after = second.opened.seconds_since(at(FROM));
     assert!((60.0..66.0).contains(&after), "{after}");
     assert_eq!(second.heard(), kraken_subscribe(r#""BTC/USD""#), "the other symbol stays where it is");
@@ -549,7 +551,7 @@ async fn a_symbol_that_stays_silent_gets_another_source_beside_it() {
 async fn heard_twice(rules: &str) -> Town {
     let town = town(&["BTC-USD"], rules).await;
     let first = town.line(seconds(5), COINBASE, 0, 1).await;
-    let second = town.line(seconds(5), KRAKEN, 0, 2).await;
+    let second = town.line(seconds(5), KRAKEN, 0, 3).await;
     town.pass_to(at("2026-11-20T15:01:06Z")).await;
     first.send(coinbase_trade("BTC-USD", 1, "15:01:05", "100"));
     second.send(kraken_trade(1, "15:01:04", "100.1"));
@@ -615,7 +617,7 @@ async fn what_a_source_has_no_room_for_is_left_to_the_next() {
 #[tokio::test]
 async fn a_pair_and_the_same_pair_of_one_source_are_both_shown() {
     let town = town(&["BTC-USD", "BTC-USD@kraken"], "repair = false\n[sources.live]\ncrypto = [\"kraken\"]").await;
-    let line = town.line(seconds(5), KRAKEN, 0, 2).await;
+    let line = town.line(seconds(5), KRAKEN, 0, 3).await;
     town.pass_to(at("2026-11-20T15:01:06Z")).await;
     line.send(kraken_trade(1, "15:01:05", "101"));
     for symbol in ["BTC-USD", "BTC-USD@kraken"] {
@@ -634,12 +636,12 @@ async fn a_pair_and_the_same_pair_of_one_source_are_both_shown() {
 async fn a_spelling_that_two_symbols_share_is_asked_for_once() {
     let rules = "repair = false\n[sources.live]\ncrypto = [\"kraken\"]";
     let mut town = town(&["BTC-USD", "BTC-USD@kraken"], rules).await;
-    let line = town.line(seconds(5), KRAKEN, 0, 2).await;
+    let line = town.line(seconds(5), KRAKEN, 0, 3).await;
     assert_eq!(line.heard(), kraken_subscribe(r#""BTC/USD""#));
     let reply = town.ask(Request::RemoveSymbol("BTC-USD".parse().unwrap())).await;
     assert_eq!(reply, Reply::Done("BTC-USD removed; its history stays".to_owned()));
     town.pass(seconds(5)).await;
-    assert_eq!(line.heard().len(), 2, "the other one still needs it");
+    assert_eq!(line.heard().len(), 3, "the other one still needs it");
     line.send(kraken_trade(1, &town.time(), "101"));
     town.shows("BTC-USD@kraken", 101.0, "kraken").await;
     town.stop().await;
@@ -649,16 +651,16 @@ async fn a_spelling_that_two_symbols_share_is_asked_for_once() {
 async fn a_list_says_who_is_asked_and_a_pinned_symbol_needs_no_list() {
     let town = town(&["BTC-USD", "ETH-USD@kraken"], "repair = false\n[sources.live]\ncrypto = [\"coinbase\"]").await;
     let first = town.line(seconds(5), COINBASE, 0, 1).await;
-    let second = town.line(seconds(5), KRAKEN, 0, 2).await;
+    let second = town.line(seconds(5), KRAKEN, 0, 3).await;
     assert_eq!(second.heard(), kraken_subscribe(r#""ETH/USD""#));
     // Nobody else may take over.
     town.down_for(COINBASE, &first, "60");
     town.line(seconds(80), COINBASE, 1, 1).await;
     town.pass(seconds(10)).await;
-    assert_eq!(second.heard().len(), 2);
+    assert_eq!(second.heard().len(), 3);
     town.stop().await;
     let town = self::town(&["BTC-USD"], "repair = false\n[sources.live]\ncrypto = [\"kraken\"]").await;
-    town.line(seconds(5), KRAKEN, 0, 2).await;
+    town.line(seconds(5), KRAKEN, 0, 3).await;
     town.pass(seconds(120)).await;
     town.check_unasked(COINBASE);
     assert_eq!(town.feed("coinbase").state, FeedState::Idle);

@@ -151,7 +151,7 @@ fn looks(_: &Asked) -> Answer {
 
 /// Trades twice, late, out of order and lost; noise; a line that is cut, looks while it is down, and the same trades again after it.
 async fn live(day: &Day) {
-    let line = day.line(0, 2).await;
+    let line = day.line(0, 3).await;
     let say = |line: &Line, records: &[Record]| {
         for record in records {
             let Said::Frame { text } = &record.said else { panic!("a frame") };
@@ -167,7 +167,7 @@ async fn live(day: &Day) {
     day.pass_to(at("2026-11-20T15:02:40Z")).await;
     line.hang_up();
     day.state(seconds(2), FeedState::Dead).await;
-    let again = day.line(1, 2).await;
+    let again = day.line(1, 3).await;
     say(&again, &[trade(2, 9, "15:02:05", "98"), trade(2, 10, "15:02:58", "97")]);
     day.pass_to(at("2026-11-20T15:04:05Z")).await;
     say(&again, &[trade(2, 11, "15:04:01", "96")]);

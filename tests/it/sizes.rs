@@ -293,13 +293,13 @@ async fn day() -> Day {
 #[tokio::test]
 async fn a_frame_of_ten_megabytes_ends_the_connection_and_another_is_opened() {
     let day = day().await;
-    let line = day.line(0, 2).await;
+    let line = day.line(0, 3).await;
     line.send("x".repeat(10 << 20));
     let dead = day.state(seconds(30), FeedState::Dead).await;
     let error = dead.error.unwrap_or_default();
     assert!(error.contains("larger than any honest one") && error.len() < 200, "{error}");
     assert!(dead.next_try.is_some_and(|next| next > dead.since), "{:?} {:?}", dead.next_try, dead.since);
-    let again = day.line(1, 2).await;
+    let again = day.line(1, 3).await;
     day.state(seconds(10), FeedState::Live).await;
     again.send(trade(1, "97"));
     day.until(seconds(5), "a price of the new connection", |day| day.row("BTC-USD@kraken").last).await;
@@ -309,7 +309,7 @@ async fn a_frame_of_ten_megabytes_ends_the_connection_and_another_is_opened() {
 #[tokio::test]
 async fn a_frame_that_is_nested_deep_costs_no_connection() {
     let day = day().await;
-    let line = day.line(0, 2).await;
+    let line = day.line(0, 3).await;
     line.send("[".repeat(DEEP));
     let told = |day: &Day| Some(day.feed()).filter(|feed| feed.error.as_ref().is_some_and(|error| error.contains("makes no sense")));
     let feed = day.until(seconds(5), "the complaint", told).await;

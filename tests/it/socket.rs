@@ -127,7 +127,8 @@ fn book(_: Timestamp) -> String {
 }
 
 fn request(method: &str, symbols: &[&str], id: u64) -> String {
-    let streams = symbols.iter().flat_map(|symbol| ["trade", "ticker", "bookTicker"].map(|stream| format!("\"{symbol}@{stream}\"")));
+    let streams =
+        symbols.iter().flat_map(|symbol| ["trade", "ticker", "bookTicker", "kline_1m"].map(|stream| format!("\"{symbol}@{stream}\"")));
     format!(r#"{{"method":"{method}","params":[{}],"id":{id}}}"#, streams.collect::<Vec<_>>().join(","))
 }
 

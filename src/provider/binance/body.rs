@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::market::{EventKind, Interval, Last, MarketEvent, SourceBar, Timestamp};
-use crate::provider::binance::decode::{Fault, time};
+use crate::provider::binance::decode::{Fault, average, time};
 use crate::provider::contract::{HistoryPage, ProviderError};
 use crate::provider::wire::{Text, amount, number, positive, quote};
 
@@ -89,7 +89,6 @@ fn bar(row: &Kline<'_>, page: &HistoryPage) -> Option<SourceBar> {
     let price = |text: &Option<Text<'_>>| number(text.as_ref());
     let (high, low) = (price(high)?, price(low)?);
     let volume = price(volume);
-    let average = |(volume, turnover): (f64, f64)| (volume > 0.0).then(|| turnover / volume);
     Some(SourceBar {
         interval: page.interval,
         open_time: Timestamp::from_millis((*time)?),
@@ -98,8 +97,7 @@ fn bar(row: &Kline<'_>, page: &HistoryPage) -> Option<SourceBar> {
         low,
         close: price(close)?,
         volume,
-        // Turnover is cut to eight decimals: an average may not leave the bar for that.
-        vwap: volume.zip(price(turnover)).and_then(average).map(|vwap| vwap.max(low).min(high)),
+        vwap: average(volume, price(turnover), (low, high)),
         n_trades: *n_trades,
     })
 }

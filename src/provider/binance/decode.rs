@@ -5,15 +5,15 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::market::{EventKind, Last, MarketEvent, Side, Timestamp, Trade, TradeId, clean};
+use crate::market::{EventKind, Interval, Last, MarketEvent, Side, SourceBar, Timestamp, Trade, TradeId, clean};
 use crate::provider::protocol::{DecodeError, StreamItem};
 use crate::provider::wire::{Text, amount, number, positive, quote};
 
-/// What is asked for of each symbol: its trades, the figures of 24 hours, and the best bid and ask.
-pub const STREAMS: [&str; 3] = ["@trade", "@ticker", "@bookTicker"];
+/// What is asked for of each symbol: its trades, the figures of 24 hours, the best bid and ask, and the minutes that are over.
+pub const STREAMS: [&str; 4] = ["@trade", "@ticker", "@bookTicker", "@kline_1m"];
 
 /// The types that mean something to us where no stream is named.
-const KINDS: [&str; 3] = ["trade", "24hrTicker", "serverShutdown"];
+const KINDS: [&str; 4] = ["trade", "24hrTicker", "kline", "serverShutdown"];
 
 /// The name of the stream on which a server says goodbye.
 const GOODBYE: &str = "!serverShutdown";
@@ -36,7 +36,7 @@ struct Frame<'a> {
 }
 
 /// A message of any of our streams, with the members that are used. Figures are sent as text; capital and small letters differ:
-/// "Trade Streams", "Individual Symbol Ticker Streams" and "Individual Symbol Book Ticker Streams",
+/// "Trade Streams", "Individual Symbol Ticker Streams", "Individual Symbol Book Ticker Streams" and "Kline/Candlestick Streams for UTC",
 /// `web-socket-streams.md`, <https://github.com/binance/binance-spot-api-docs>.
 #[derive(Deserialize)]
 struct Message<'a> {
@@ -78,6 +78,37 @@ struct Message<'a> {
     ask: Option<Text<'a>>,
     #[serde(rename = "A", borrow)]
     ask_size: Option<Text<'a>>,
+    #[serde(rename = "k", borrow)]
+    candle: Option<Candle<'a>>,
+}
+
+/// The candle in a message: "Kline/Candlestick Streams for UTC", `web-socket-streams.md`,
+/// <https://github.com/binance/binance-spot-api-docs>.
+#[derive(Deserialize)]
+struct Candle<'a> {
+    /// When it begins, in milliseconds.
+    #[serde(rename = "t")]
+    begin: Option<i64>,
+    #[serde(rename = "i", borrow)]
+    interval: Option<Text<'a>>,
+    #[serde(rename = "o", borrow)]
+    open: Option<Text<'a>>,
+    #[serde(rename = "h", borrow)]
+    high: Option<Text<'a>>,
+    #[serde(rename = "l", borrow)]
+    low: Option<Text<'a>>,
+    #[serde(rename = "c", borrow)]
+    close: Option<Text<'a>>,
+    #[serde(rename = "v", borrow)]
+    volume: Option<Text<'a>>,
+    /// What was paid for the volume.
+    #[serde(rename = "q", borrow)]
+    turnover: Option<Text<'a>>,
+    #[serde(rename = "n")]
+    n_trades: Option<u64>,
+    /// Whether it is final.
+    #[serde(rename = "x")]
+    is_closed: Option<bool>,
 }
 
 /// A refusal, on the socket and over HTTP: `errors.md`, <https://github.com/binance/binance-spot-api-docs>.
@@ -138,6 +169,7 @@ fn said(message: &Message<'_>, stream: &str, ts_recv: Timestamp) -> Result<Vec<S
     match message.kind.as_ref().map(Text::as_str) {
         Some("trade") => trade(message, ts_recv),
         Some("24hrTicker") => ticker(message, ts_recv),
+        Some("kline") => candle(message, ts_recv),
         Some("serverShutdown") => Ok(vec![goodbye()]),
         None if stream == GOODBYE => Ok(vec![goodbye()]),
         // It names neither its type nor its time.
@@ -191,6 +223,38 @@ fn book(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, De
     let (bid, ask) = ((message.bid.as_ref(), message.bid_size.as_ref()), (message.ask.as_ref(), message.ask_size.as_ref()));
     let quote = quote(bid, ask).map(EventKind::Quote);
     Ok(quote.map(|kind| StreamItem::Event(MarketEvent { symbol, ts_event: ts_recv, ts_recv, kind })).into_iter().collect())
+}
+
+/// A minute as the source has it, once it is over: what forms is told every two seconds, and our own is as new.
+fn candle(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
+    let Some(candle) = &message.candle else { return Err(DecodeError::new("a binance candle is missing from its message")) };
+    let is_minute = candle.interval.as_ref().is_some_and(|interval| interval.as_str() == Interval::OneMinute.name());
+    if !is_minute || candle.is_closed != Some(true) {
+        return Ok(Vec::new());
+    }
+    let begin = candle.begin.ok_or_else(|| DecodeError::new("a binance candle does not say when it begins"))?;
+    let (high, low) = (required(candle.high.as_ref(), "high")?, required(candle.low.as_ref(), "low")?);
+    let (volume, turnover) = (number(candle.volume.as_ref()), number(candle.turnover.as_ref()));
+    let bar = SourceBar {
+        interval: Interval::OneMinute,
+        open_time: Timestamp::from_millis(begin),
+        open: required(candle.open.as_ref(), "open")?,
+        high,
+        low,
+        close: required(candle.close.as_ref(), "close")?,
+        volume,
+        vwap: average(volume, turnover, (low, high)),
+        n_trades: candle.n_trades,
+    };
+    let ts_event = time(message.sent, ts_recv);
+    Ok(vec![StreamItem::Event(MarketEvent { symbol: symbol(message)?, ts_event, ts_recv, kind: EventKind::Bar(bar) })])
+}
+
+/// What was paid on average. Turnover is cut to eight decimals: an average may not leave the bar for that.
+#[must_use]
+pub fn average(volume: Option<f64>, turnover: Option<f64>, (low, high): (f64, f64)) -> Option<f64> {
+    let (volume, turnover) = volume.zip(turnover)?;
+    (volume > 0.0).then(|| (turnover / volume).max(low).min(high))
 }
 
 fn symbol(message: &Message<'_>) -> Result<Arc<str>, DecodeError> {

@@ -9,7 +9,7 @@ use crate::market::Timestamp;
 use crate::provider::binance::decode::{STREAMS, decode};
 use crate::provider::protocol::{DecodeError, Promise, Protocol, StreamItem};
 
-/// Symbols of one frame: a full connection is asked for in four frames. Five a second, pings counted in, are the most that is suffered.
+/// Symbols of one frame: a full connection is asked for in three frames. Five a second, pings counted in, are the most that is suffered.
 const BATCH: usize = 100;
 
 /// A connection carries 1024 streams, and is closed by one more.
@@ -80,7 +80,7 @@ impl Protocol for Feed {
 }
 
 /// A name in capital letters is accepted, and nothing comes of it.
-fn streams(spelling: &str) -> [String; 3] {
+fn streams(spelling: &str) -> [String; 4] {
     let symbol = spelling.to_ascii_lowercase();
     STREAMS.map(|stream| format!("{symbol}{stream}"))
 }
@@ -93,11 +93,10 @@ mod tests {
     fn a_request_names_streams_in_small_letters_and_has_a_number_of_its_own() {
         let feed = Feed::new(String::new());
         let frames = feed.subscribe(&["BTCUSDT".to_owned(), "1INCHUSDC".to_owned()]);
-        let params =
-            r#"["btcusdt@trade","btcusdt@ticker","btcusdt@bookTicker","1inchusdc@trade","1inchusdc@ticker","1inchusdc@bookTicker"]"#;
+        let params = r#"["btcusdt@trade","btcusdt@ticker","btcusdt@bookTicker","btcusdt@kline_1m","1inchusdc@trade","1inchusdc@ticker","1inchusdc@bookTicker","1inchusdc@kline_1m"]"#;
         assert_eq!(frames, [format!(r#"{{"method":"SUBSCRIBE","params":{params},"id":1}}"#)]);
         let frames = feed.unsubscribe(&["BTCUSDT".to_owned()]);
-        let params = r#"["btcusdt@trade","btcusdt@ticker","btcusdt@bookTicker"]"#;
+        let params = r#"["btcusdt@trade","btcusdt@ticker","btcusdt@bookTicker","btcusdt@kline_1m"]"#;
         assert_eq!(frames, [format!(r#"{{"method":"UNSUBSCRIBE","params":{params},"id":2}}"#)]);
         assert!(feed.subscribe(&[]).is_empty());
     }
@@ -107,8 +106,8 @@ mod tests {
         let feed = Feed::new(String::new());
         let spellings: Vec<String> = (0..feed.capacity()).map(|n| format!("A{n}USDT")).collect();
         let frames = feed.subscribe(&spellings);
-        assert_eq!(frames.len(), 4);
+        assert_eq!(frames.len(), 3);
         let streams: usize = frames.iter().map(|frame| frame.matches('@').count()).sum();
-        assert_eq!(streams, 341 * 3);
+        assert_eq!(streams, 256 * 4);
     }
 }

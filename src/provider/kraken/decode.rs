@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::market::{EventKind, Last, MarketEvent, Side, Timestamp, Trade, TradeId, clean};
+use crate::market::{EventKind, Interval, Last, MarketEvent, Side, SourceBar, Timestamp, Trade, TradeId, clean};
 use crate::provider::protocol::{DecodeError, StreamItem};
-use crate::provider::wire::{Figure, Text, Written, amount, number, positive, quote, words};
+use crate::provider::wire::{Figure, Text, Written, amount, number, positive, quote, said, words};
 
 /// Any message of the socket, with the members that are used: "WebSocket API v2", <https://docs.kraken.com>.
 #[derive(Debug, Deserialize)]
@@ -31,7 +31,7 @@ pub struct Message<'a> {
     pub symbol: Option<Text<'a>>,
 }
 
-/// One row of the channels `trade`, `ticker` or `status`: "Trades", "Ticker" and "Status", <https://docs.kraken.com>.
+/// One row of the channels `trade`, `ticker`, `ohlc` or `status`: "Trades", "Ticker", "Candles (OHLC)" and "Status", <https://docs.kraken.com>.
 #[derive(Debug, Deserialize)]
 pub struct Row<'a> {
     #[serde(borrow)]
@@ -69,6 +69,19 @@ pub struct Row<'a> {
     /// `online`, or why nothing is traded.
     #[serde(borrow)]
     pub system: Option<Text<'a>>,
+    /// When the candle begins; its high, low and volume have the names that they have over 24 hours.
+    #[serde(borrow)]
+    pub interval_begin: Option<Text<'a>>,
+    /// How many minutes the candle covers.
+    pub interval: Option<u32>,
+    #[serde(borrow)]
+    pub open: Option<Figure<'a>>,
+    #[serde(borrow)]
+    pub close: Option<Figure<'a>>,
+    #[serde(borrow)]
+    pub vwap: Option<Figure<'a>>,
+    /// How many trades the candle has.
+    pub trades: Option<u64>,
 }
 
 /// A message of which only its channel can be read.
@@ -79,7 +92,7 @@ struct Channel<'a> {
 }
 
 /// The channels that mean something to us.
-const CHANNELS: [&str; 4] = ["trade", "ticker", "heartbeat", "status"];
+const CHANNELS: [&str; 5] = ["trade", "ticker", "ohlc", "heartbeat", "status"];
 
 /// How old a trade of a snapshot may be: it fills what was missed by a reconnect, and is no history.
 const SNAPSHOT_AGE: Duration = Duration::from_secs(120);
@@ -93,6 +106,7 @@ pub fn decode(frame: &[u8], ts_recv: Timestamp) -> Result<Vec<StreamItem>, Decod
     match message.channel.as_ref().map(Text::as_str) {
         Some("trade") => trades(&message, ts_recv),
         Some("ticker") => Ok(each(message.rows()?.iter(), |row| ticker(row, ts_recv))?.into_iter().flatten().collect()),
+        Some("ohlc") => Ok(each(message.rows()?.iter(), |row| candle(row, ts_recv))?.into_iter().flatten().collect()),
         Some("heartbeat") => Ok(vec![heartbeat(ts_recv)]),
         Some("status") => Ok(status(message.rows()?)),
         Some(_) => Ok(Vec::new()),
@@ -192,6 +206,29 @@ fn ticker(row: &Row<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeEr
     let (symbol, ts_event) = head(row, ts_recv)?;
     let event = |kind| StreamItem::Event(MarketEvent { symbol: Arc::clone(&symbol), ts_event, ts_recv, kind });
     Ok(last.map(EventKind::Last).into_iter().chain(quote.map(EventKind::Quote)).map(event).collect())
+}
+
+/// A minute as the source has it so far: it is told of with each trade, and nothing says that it is over.
+fn candle(row: &Row<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
+    if row.interval != Some(1) {
+        return Ok(Vec::new());
+    }
+    let (symbol, _) = head(row, ts_recv)?;
+    let bad = || DecodeError::new("a kraken candle has figures that are none");
+    let begin = said(row.interval_begin.as_ref()).and_then(|begin| begin.parse().ok()).ok_or_else(bad)?;
+    let price = |figure| number(figure).ok_or_else(bad);
+    let bar = SourceBar {
+        interval: Interval::OneMinute,
+        open_time: begin,
+        open: price(row.open)?,
+        high: price(row.high)?,
+        low: price(row.low)?,
+        close: price(row.close)?,
+        volume: number(row.volume),
+        vwap: positive(row.vwap),
+        n_trades: row.trades,
+    };
+    Ok(vec![StreamItem::Event(MarketEvent { symbol, ts_event: ts_recv, ts_recv, kind: EventKind::Bar(bar) })])
 }
 
 /// No price has more places.

@@ -8,8 +8,9 @@ use crate::market::Timestamp;
 use crate::provider::kraken::decode::decode;
 use crate::provider::protocol::{DecodeError, Promise, Protocol, StreamItem};
 
-/// What is asked for: the day's figures with the best bid and ask, and every trade. Heartbeats come of themselves.
-const CHANNELS: [&str; 2] = ["ticker", "trade"];
+/// What is asked for, whether what is so now is told at once, and how many minutes a candle covers: the day's figures with the best bid and
+/// ask, every trade, and the candles of a minute. Heartbeats come of themselves.
+const CHANNELS: [(&str, bool, Option<u32>); 3] = [("ticker", true, None), ("trade", true, None), ("ohlc", false, Some(1))];
 
 /// How many pairs one frame names: each frame counts towards a limit that the vendor moves.
 const PAIRS: usize = 100;
@@ -19,7 +20,7 @@ pub struct Feed {
     pub url: String,
 }
 
-/// "Ticker" and "Trades", WebSocket API v2, <https://docs.kraken.com>.
+/// "Ticker", "Trades" and "Candles (OHLC)", WebSocket API v2, <https://docs.kraken.com>.
 #[derive(Serialize)]
 struct Request<'a> {
     method: &'static str,
@@ -33,6 +34,9 @@ struct Params<'a> {
     /// Its default differs from channel to channel.
     #[serde(skip_serializing_if = "Option::is_none")]
     snapshot: Option<bool>,
+    /// Of candles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval: Option<u32>,
 }
 
 impl Protocol for Feed {
@@ -41,11 +45,11 @@ impl Protocol for Feed {
     }
 
     fn subscribe(&self, spellings: &[String]) -> Vec<String> {
-        frames("subscribe", spellings, Some(true))
+        frames("subscribe", spellings, Some)
     }
 
     fn unsubscribe(&self, spellings: &[String]) -> Vec<String> {
-        frames("unsubscribe", spellings, None)
+        frames("unsubscribe", spellings, |_| None)
     }
 
     /// A heartbeat comes each second in which nothing else does; ten missed ones are silence.
@@ -65,12 +69,12 @@ impl Protocol for Feed {
 }
 
 /// One frame a channel, for many pairs: one that does not exist is refused alone.
-fn frames(method: &'static str, spellings: &[String], snapshot: Option<bool>) -> Vec<String> {
-    let frame = |channel: &'static str, symbol: &[String]| {
-        let request = Request { method, params: Params { channel, symbol, snapshot } };
+fn frames(method: &'static str, spellings: &[String], asks: fn(bool) -> Option<bool>) -> Vec<String> {
+    let frame = |(channel, snapshot, interval), symbol: &[String]| {
+        let request = Request { method, params: Params { channel, symbol, snapshot: asks(snapshot), interval } };
         serde_json::to_string(&request).expect("text in a struct is always JSON")
     };
-    CHANNELS.iter().flat_map(|channel| spellings.chunks(PAIRS).map(|pairs| frame(channel, pairs))).collect()
+    CHANNELS.into_iter().flat_map(|channel| spellings.chunks(PAIRS).map(move |pairs| frame(channel, pairs))).collect()
 }
 
 #[cfg(test)]
@@ -87,10 +91,12 @@ mod tests {
         let subscribe = [
             r#"{"method":"subscribe","params":{"channel":"ticker","symbol":["BTC/USD","ETH/USD"],"snapshot":true}}"#,
             r#"{"method":"subscribe","params":{"channel":"trade","symbol":["BTC/USD","ETH/USD"],"snapshot":true}}"#,
+            r#"{"method":"subscribe","params":{"channel":"ohlc","symbol":["BTC/USD","ETH/USD"],"snapshot":false,"interval":1}}"#,
         ];
         let unsubscribe = [
             r#"{"method":"unsubscribe","params":{"channel":"ticker","symbol":["ETH/USD"]}}"#,
             r#"{"method":"unsubscribe","params":{"channel":"trade","symbol":["ETH/USD"]}}"#,
+            r#"{"method":"unsubscribe","params":{"channel":"ohlc","symbol":["ETH/USD"],"interval":1}}"#,
         ];
         assert_eq!(feed().subscribe(&pairs), subscribe);
         assert_eq!(feed().unsubscribe(&pairs[1..]), unsubscribe);
@@ -100,7 +106,7 @@ mod tests {
     fn a_long_list_is_cut() {
         let pairs: Vec<_> = (0..250).map(|number| format!("A{number}/USD")).collect();
         let frames = feed().subscribe(&pairs);
-        assert_eq!(frames.len(), 6);
-        assert!(pairs.iter().all(|pair| frames.iter().filter(|frame| frame.contains(&format!("\"{pair}\""))).count() == 2));
+        assert_eq!(frames.len(), 9);
+        assert!(pairs.iter().all(|pair| frames.iter().filter(|frame| frame.contains(&format!("\"{pair}\""))).count() == 3));
     }
 }
