@@ -86,14 +86,15 @@ pub(crate) async fn discover(session: &Session, store: &dyn Store, args: &Discov
     let opened = choose(&sources, args.options.source.as_deref(), sources.of_class(Need::Details, class), lists, args.category.name())?;
     let query =
         DirectoryQuery { category: Some(args.category), search: args.search.clone(), limit: args.options.limit as usize, next: None };
-    let listed = fetch(session, &sources, &opened, query).await?;
+    let (listed, done) = fetch(session, &sources, &opened, query).await?;
     let counted = store.list(opened.spec.name.to_owned(), listed.clone(), session.clock.now()).await?;
     eprintln!("openbell: instruments: {} new, {} known before", counted.new, counted.known);
     if let Some(out) = &args.out {
         universe::write(out, &listed)?;
         eprintln!("openbell: {} symbols in {}", listed.len(), out.display());
     }
-    print(&listed, &opened, args.options.format)
+    print(&listed, &opened, args.options.format)?;
+    Ok(done)
 }
 
 /// Prints what a source finds; nothing is stored.
@@ -103,8 +104,9 @@ pub(crate) async fn search(session: &Session, args: &SearchArgs) -> Result<Done>
     let any = sources.of_class(Need::Details, AssetClass::Equity);
     let opened = choose(&sources, args.options.source.as_deref(), any, finds, "search")?;
     let query = DirectoryQuery { category: None, search: Some(args.text.clone()), limit: args.options.limit as usize, next: None };
-    let listed = fetch(session, &sources, &opened, query).await?;
-    print(&listed, &opened, args.options.format)
+    let (listed, done) = fetch(session, &sources, &opened, query).await?;
+    print(&listed, &opened, args.options.format)?;
+    Ok(done)
 }
 
 /// Puts the symbols of a file into the store.
@@ -138,8 +140,8 @@ fn choose(sources: &Sources, named: Option<&str>, order: Vec<Opened>, able: impl
     if able(opened) { Ok(opened.clone()) } else { bail!(Usage(format!("{name} has no {what}"))) }
 }
 
-/// Page after page, until there are enough.
-async fn fetch(session: &Session, sources: &Sources, opened: &Opened, mut query: DirectoryQuery) -> Result<Vec<Listed>> {
+/// Page after page, until there are enough; with it, whether that is all.
+async fn fetch(session: &Session, sources: &Sources, opened: &Opened, mut query: DirectoryQuery) -> Result<(Vec<Listed>, Done)> {
     let directory = opened.provider.directory().context("the source has no list")?;
     let counted = session.counted(sources).await;
     let (mut listed, mut skipped, limit) = (Vec::new(), 0, query.limit);
@@ -161,20 +163,28 @@ async fn fetch(session: &Session, sources: &Sources, opened: &Opened, mut query:
         }
     }
     counted.save(sources).await;
+    let is_cut = query.next.is_some() && listed.len() < limit;
     // What was had before a page failed is worth having.
-    match outcome {
+    let done = match outcome {
         Err(error) if listed.is_empty() => return Err(error.into()),
-        Err(error) => eprintln!("openbell: the list is not whole: {error}"),
-        Ok(()) => {}
-    }
+        Err(error) => {
+            eprintln!("openbell: the list is not whole: {error}");
+            Done::No
+        }
+        Ok(()) if is_cut => {
+            eprintln!("openbell: the list is not whole: it has more than {PAGES} pages");
+            Done::No
+        }
+        Ok(()) => Done::Yes,
+    };
     if skipped > 0 {
         eprintln!("openbell: {skipped} rows are no instruments of ours");
     }
     listed.truncate(limit);
-    Ok(listed)
+    Ok((listed, done))
 }
 
-fn print(listed: &[Listed], opened: &Opened, format: FormatArg) -> Result<Done> {
+fn print(listed: &[Listed], opened: &Opened, format: FormatArg) -> Result<()> {
     let mut rows = Rows::begin(COLUMNS, format.format)?;
     let text = |text: &Option<String>| text.as_deref().map_or(Value::Empty, Value::from);
     for one in listed {
@@ -190,7 +200,7 @@ fn print(listed: &[Listed], opened: &Opened, format: FormatArg) -> Result<Done> 
         ])?;
     }
     rows.end()?;
-    Ok(Done::Yes)
+    Ok(())
 }
 
 /// Whose order of sources is that of a category.

@@ -10,7 +10,7 @@ use crate::cli::health::{notes, standing};
 use crate::cli::output::{FormatArg, Rows};
 use crate::cli::session::{Globals, Session, block_on};
 use crate::config::{Config, KeyKind};
-use crate::engine::{HealthNote, Opened, Sources, catalogue, open_for_check};
+use crate::engine::{HealthNote, Opened, Sources, catalogue, load_counts, open_for_check};
 use crate::export::Value;
 use crate::market::Timestamp;
 use crate::provider::{PROVIDERS, Provider, ProviderError, ProviderSpec};
@@ -70,15 +70,19 @@ pub(crate) fn run(globals: &Globals, args: &ProvidersArgs) -> Result<Done> {
 
 async fn list(session: &Session, format: FormatArg) -> Result<Done> {
     let sources = Sources::open(&session.config, &session.clock);
-    let _ = session.counted(&sources).await;
+    let now = session.clock.now();
+    // Whoever only looks makes no store.
     let notes = match session.open_store(Creation::Never).await {
-        Ok(store) => notes(&*store, session.clock.now()).await,
+        Ok(store) => {
+            load_counts(&store, sources.opened(), now).await?;
+            notes(&*store, now).await
+        }
         Err(_) => BTreeMap::new(),
     };
     let mut rows = Rows::begin_short(COLUMNS, ON_A_TERMINAL, format.format)?;
     for facts in catalogue(&session.config, &session.calendars()?).providers {
         let opened = sources.find(&facts.name).map(|(_, opened)| opened);
-        rows.row(&row(&facts, opened, &notes, session.clock.now()))?;
+        rows.row(&row(&facts, opened, &notes, now))?;
     }
     rows.end()?;
     Ok(Done::Yes)

@@ -49,33 +49,32 @@ pub(crate) fn run(globals: &Globals, args: &RecordingArgs) -> Result<Done> {
     let (log, _sink) = session.start_log(&session.clock)?;
     block_on(async {
         let store = open_store(&session).await?;
-        let recording = Recording::create(&args.out, session.clock.now()).map_err(|error| refused(&args.out, error))?;
+        let mut recording = Recording::create(&args.out, session.clock.now()).map_err(|error| refused(&args.out, error))?;
         let keeps = |spec: &'static ProviderSpec, redact| recording.recorder(spec.name, redact);
         let mut providers = open_providers_with(&session.config, &session.clock, &keeps);
         providers.retain(listens);
         let (engine, handle) = start(&session, store, log, providers).await?;
         eprintln!("openbell: recording into {}; nothing is written into {}", args.out.display(), session.store_url);
-        let ended = listen(recording, handle, args.lasts, &session.clock).await;
+        let ended = listen(&mut recording, handle, args.lasts, &session.clock).await;
         // The terminal may be gone.
         let _ = writeln!(stderr(), "openbell: ending");
         let stopped = stop(engine).await;
-        match ended? {
-            Ended::Broken(error) => Err(error),
-            Ended::Asked(recording) => {
-                tell(recording.finish(session.clock.now()).await?, &args.out);
-                Ok(stopped)
-            }
+        if let Ok(Ended::Broken(error)) = ended {
+            return Err(error);
         }
+        // Whyever it is over: what was recorded has its end.
+        tell(recording.finish(session.clock.now()).await?, &args.out);
+        ended.map(|_| stopped)
     })
 }
 
 /// Why listening is over.
 enum Ended {
-    Asked(Recording),
+    Asked,
     Broken(anyhow::Error),
 }
 
-async fn listen(mut recording: Recording, mut handle: EngineHandle, lasts: Option<Duration>, clock: &Clock) -> Result<Ended> {
+async fn listen(recording: &mut Recording, mut handle: EngineHandle, lasts: Option<Duration>, clock: &Clock) -> Result<Ended> {
     let signal = shutdown_signal();
     tokio::pin!(signal);
     let end = clock.now() + lasts.unwrap_or(Duration::MAX);
@@ -96,7 +95,7 @@ async fn listen(mut recording: Recording, mut handle: EngineHandle, lasts: Optio
     };
     Ok(match broken {
         Some(error) => Ended::Broken(error.into()),
-        None => Ended::Asked(recording),
+        None => Ended::Asked,
     })
 }
 

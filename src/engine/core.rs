@@ -153,13 +153,17 @@ impl Core {
 
     /// A stretch in which a feed could not be heard is a hole until somebody fills it.
     fn deaf(&mut self, feed: usize, from: Timestamp, to: Timestamp) {
+        let is_first = from == Timestamp::MIN;
+        // What a source that is late by agreement did not say then was made before.
+        let agreed = self.live.agreed(feed);
+        let (from, to) = (from - agreed, to - agreed);
         self.live.was_deaf(feed, from, to);
-        if from == Timestamp::MIN {
+        if is_first {
             return;
         }
         // What was not asked for was not missed, nor what is not traded.
         let missed = |instrument: &Instrument| {
-            let from = from.max(self.feeds.asked_since(feed, instrument.id)?);
+            let from = from.max(self.feeds.asked_since(feed, instrument.id)? - agreed);
             let calendar = self.calendars.get(&instrument.venue);
             let trades =
                 |calendar: &Calendar| expected(calendar, Interval::OneMinute, from - MINUTE, to).is_ok_and(|bars| !bars.is_empty());

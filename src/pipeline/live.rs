@@ -50,9 +50,9 @@ struct Lane {
     traded: Option<Timestamp>,
     /// When anything was heard, on our clock.
     heard: Option<Timestamp>,
-    /// Since when the feed is asked for it.
+    /// Since when what is made of it is asked for.
     asked: Timestamp,
-    /// Since when it is not, where it is not.
+    /// Since when that is not, where it is not.
     left: Option<Timestamp>,
 }
 
@@ -96,6 +96,7 @@ impl Live {
     /// Says whose instruments a feed's spellings mean from `now` on. What forms is kept; of what is new nothing was heard
     /// before.
     pub fn set_routes(&mut self, feed: usize, routes: Routes, now: Timestamp) {
+        let now = now - self.agreed(feed);
         let feed = &mut self.feeds[feed];
         let wanted: HashSet<_> = routes.iter().map(|route| route.instrument).collect();
         for (_, lane) in feed.lanes.iter_mut().filter(|(id, _)| !wanted.contains(id)) {
@@ -111,7 +112,13 @@ impl Live {
         feed.routes = routes;
     }
 
-    /// A feed could not be heard between these instants.
+    /// How late a feed's prices are by agreement: what it says now was made that long ago.
+    #[must_use]
+    pub fn agreed(&self, feed: usize) -> Duration {
+        self.feeds[feed].facts.agreed()
+    }
+
+    /// What was made between these instants could not be heard.
     pub fn was_deaf(&mut self, feed: usize, from: Timestamp, to: Timestamp) {
         for lane in self.feeds[feed].lanes.values_mut().filter(|lane| lane.left.is_none()) {
             // Before it was asked for it, the feed was deaf to it anyway, and what was made then stays what it is.

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::market::{MarketEvent, Timestamp};
 use crate::provider::contract::ProviderError;
 
-/// The language of a socket: pure; the connection is somebody else's.
+/// The language of a socket. It does no I/O, and is asked in the order of one connection; the connection is somebody else's.
 pub trait Protocol: Send + Sync {
     /// Where it is, with the key if it belongs there: it is never logged.
     fn url(&self) -> String;

@@ -1,10 +1,15 @@
 //! Whole days with a made-up Financial Modeling Prep: its socket of last prices, its quotes and bars, and what the store has in the end.
 
+use std::time::Duration;
+
+use openbell::host::Clock;
 use openbell::market::{Delay, Timestamp};
+use openbell::provider::PROVIDERS;
 use openbell::quality::CoverageState;
 use openbell::snapshot::{FeedState, JobState, Standing};
 
-use crate::server::{Answer, Asked, Day, Manners, Scene, at, in_order, seconds, waits};
+use crate::server::{Answer, Asked, Day, HttpServer, Manners, Scene, at, drive, in_order, seconds, waits};
+use crate::sizes::open;
 
 /// A Friday morning in New York.
 const FROM: &str = "2026-11-20T15:00:50Z";
@@ -240,6 +245,24 @@ async fn a_plan_without_many_at_once_is_asked_one_by_one() {
     assert!(day.row("MSFT").last.is_none());
     assert_eq!(day.stream.count(), 0, "the socket is turned off");
     day.stop().await;
+}
+
+/// Each of them is one of the requests of the day.
+#[tokio::test]
+async fn prices_that_were_told_are_kept_when_a_later_one_fails() {
+    let clock = Clock::manual(at(FROM));
+    let rest = |asked: &Asked| match (asked.path.as_str(), asked.value("symbol")) {
+        ("/batch-quote", _) => Answer::status(402, "Restricted Endpoint: This endpoint is not available for you"),
+        ("/quote", "MSFT") => Answer::status(500, "{}"),
+        _ => looks(asked),
+    };
+    let server = HttpServer::start(&clock, rest).await;
+    let spec = PROVIDERS.iter().find(|spec| spec.name == "fmp").unwrap();
+    let opened = open(spec, &server.url, &clock);
+    let spellings = ["AAPL", "MSFT", "NVDA"].map(str::to_owned);
+    let events = drive(&clock, Duration::from_millis(100), opened.provider.look(&spellings)).await.expect("one was told");
+    assert!(!events.is_empty() && events.iter().all(|event| &*event.symbol == "AAPL"), "{events:?}");
+    assert!(server.asked_for("/quote").iter().all(|asked| asked.value("symbol") != "NVDA"), "it would fail like the one before");
 }
 
 #[tokio::test]

@@ -417,6 +417,21 @@ async fn what_one_call_is_told_to_wait_for_long_is_told_to_the_others() {
     assert!(drive(&clock, STEP, one.get(&call(&server.url))).await.is_ok());
 }
 
+/// A server that is down says when it is back: nobody asks before.
+#[tokio::test]
+async fn a_wait_that_comes_with_another_error_is_kept_as_well() {
+    let clock = Clock::manual(at(NOON));
+    let server = HttpServer::start(&clock, in_order(vec![Answer::status(503, "{}").with("Retry-After", "600"), good()])).await;
+    let one = http(&clock, 600);
+    let answer = drive(&clock, STEP, one.get(&call(&server.url))).await;
+    assert!(matches!(answer, Err(ProviderError::Retryable { after: Some(_), .. })), "{answer:?}");
+    let answer = drive(&clock, STEP, one.clone().get(&call(&server.url))).await;
+    assert!(matches!(answer, Err(ProviderError::RateLimited { after: Some(_) })), "{answer:?}");
+    assert_eq!(server.asked().len(), 1, "nothing is sent in the meantime");
+    clock.advance(seconds(600));
+    assert!(drive(&clock, STEP, one.get(&call(&server.url))).await.is_ok());
+}
+
 #[tokio::test]
 async fn the_last_request_of_a_window_is_followed_by_a_rest() {
     let in_half_a_minute = (at(NOON) + seconds(30)).as_seconds().to_string();
@@ -437,10 +452,31 @@ async fn the_last_request_of_a_window_is_followed_by_a_rest() {
 // ── a minute ──
 
 #[tokio::test]
+async fn no_minute_holds_more_than_it_may_not_even_the_first() {
+    for most in [1, 5, 60, 600] {
+        let clock = Clock::manual(at(NOON));
+        let limits = Limits { per_minute: NonZeroU32::new(most).unwrap(), per_day: None, bytes_per_month: None };
+        let limiter = Limiter::new("test", limits, clock.clone());
+        let asking = async {
+            loop {
+                limiter.turn(HOST, NonZeroU32::MIN).await.unwrap();
+            }
+        };
+        let minute = async { clock.sleep(Duration::from_millis(59_900)).await };
+        let both = async {
+            tokio::select! { () = asking => {}, () = minute => {} }
+        };
+        drive(&clock, Duration::from_millis(20), both).await;
+        let sent = limiter.usage().requests_today;
+        assert!(sent <= u64::from(most) && sent + 2 >= u64::from(most), "{sent} of {most}");
+    }
+}
+
+#[tokio::test]
 async fn a_heavy_request_takes_the_turns_of_many_light_ones_at_its_host() {
     let clock = Clock::manual(at(NOON));
     // One a second, six at once.
-    let per_minute = Limits { per_minute: NonZeroU32::new(60).unwrap(), per_day: None, bytes_per_month: None };
+    let per_minute = Limits { per_minute: NonZeroU32::new(65).unwrap(), per_day: None, bytes_per_month: None };
     let limiter = Limiter::new("test", per_minute, clock.clone());
     let weigh = |weight: u32, host: &'static str| {
         let limiter = limiter.clone();

@@ -728,6 +728,28 @@ fn bars_of_a_source_are_judged_as_they_come() {
     assert_eq!((output.seen, judged.violations.len()), (None, 2));
 }
 
+/// What a feed that is late by agreement says at 10:15 was made at 10:00, and what it did not say then was made then.
+#[test]
+fn a_delayed_feed_is_deaf_to_what_it_would_have_said() {
+    let mut live = Live::new(Arc::new(Calendars::embedded()));
+    let late = Duration::from_secs(900);
+    let feed = live.add_feed(FeedFacts { source: Source::new("alpaca"), trades: true, delay: Delay::Seconds(900) });
+    let mut routes = Routes::default();
+    let route = Route { instrument: InstrumentId(2), venue: "XNYS".into(), may_be_negative: false, rolling_volume: false };
+    routes.insert("AAPL", route);
+    live.set_routes(feed, routes, second(0) + late);
+    live.was_deaf(feed, Timestamp::MIN, second(0));
+    for at in [5, 65, 125] {
+        let kind = EventKind::Trade(Trade { price: 100.0, size: 2.0, ..Trade::default() });
+        live.accept(feed, &MarketEvent { ts_recv: second(at) + late, ..event("AAPL", second(at), kind) });
+    }
+    live.was_deaf(feed, second(70), second(80));
+    assert!(live.seal(second(190)).is_empty(), "nothing is over there yet");
+    let sealed = live.seal(second(190) + late);
+    let partial = |judged: &Judged| judged.bar.as_ref().expect("a bar").flags.contains(BarFlags::PARTIAL);
+    assert_eq!(sealed.iter().map(partial).collect::<Vec<_>>(), [false, true, false]);
+}
+
 /// A minute of one price that the source tells of itself.
 fn candle(open_time: Timestamp, price: f64, n_trades: u64) -> EventKind {
     EventKind::Bar(SourceBar {

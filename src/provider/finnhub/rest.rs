@@ -56,10 +56,7 @@ impl Finnhub {
         let body = self.net.http.get(&call).await?;
         // An error that nobody knows, on an answer that calls itself one.
         match body::explain(&body) {
-            Some(words) => {
-                let message = format!("{}: {words}", call.what);
-                Err(ProviderError::Fatal { message: self.net.http.redact().hide(&message).into_owned() })
-            }
+            Some(words) => Err(ProviderError::Fatal { message: format!("{}: {words}", call.what) }),
             None => Ok(body),
         }
     }

@@ -1,12 +1,9 @@
 //! What Finnhub is, for lists, help and config, and how it spells symbols.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::config::{KeyKind, KeySpec, Section};
-use crate::market::{AssetClass, Delay, Symbol, Timestamp};
+use crate::market::{AssetClass, Delay, Symbol};
 use crate::provider::contract::{Capabilities, Provider, ProviderSpec};
 use crate::provider::finnhub::rest::Finnhub;
 use crate::provider::net::{Net, standard_headers};
@@ -26,7 +23,7 @@ pub const SPEC: ProviderSpec = ProviderSpec {
         history: &[],
     },
     keys: KEYS,
-    headers: rest_until,
+    headers: standard_headers,
     open,
 };
 
@@ -77,14 +74,6 @@ const QUOTES: [&str; 10] = ["USDT", "USDC", "EUR", "GBP", "JPY", "CHF", "CAD", "
 
 fn open(section: &Section, net: Net) -> Arc<dyn Provider> {
     Arc::new(Finnhub::new(section, net))
-}
-
-/// `X-Ratelimit-*` as "Rate limit", <https://finnhub.io/docs/api>, has them, and the wait that a server in front may ask for: a body that
-/// says that the limit is reached says not for how long.
-fn rest_until(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
-    let asked = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());
-    let asked = asked.map(|seconds| now + Duration::from_secs(seconds));
-    standard_headers(headers, now).max(asked)
 }
 
 /// A symbol as Finnhub spells it: shares of the United States, `OANDA:EUR_USD`, and `BINANCE:BTCUSDT` where it is asked for by name, since
@@ -186,23 +175,5 @@ mod tests {
         for (spelling, typed) in table {
             assert_eq!(unspell(spelling).as_ref().map(Symbol::as_str), typed, "{spelling}");
         }
-    }
-
-    #[test]
-    fn the_later_of_two_asked_rests_is_kept() {
-        let now = Timestamp::from_seconds(1_795_176_000);
-        let read = |named: &[(&'static str, &str)]| {
-            let mut headers = HeaderMap::new();
-            for (name, value) in named {
-                headers.insert(*name, value.parse().unwrap());
-            }
-            rest_until(&headers, now).map(|until| until.since(now).as_secs())
-        };
-        assert_eq!(read(&[]), None);
-        assert_eq!(read(&[("retry-after", "45")]), Some(45));
-        assert_eq!(read(&[("retry-after", "soon")]), None);
-        let window = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1795176030")];
-        assert_eq!(read(&window), Some(30));
-        assert_eq!(read(&[window[0], window[1], ("retry-after", "45")]), Some(45));
     }
 }

@@ -13,8 +13,8 @@ use crate::provider::wire::{Text, is_json};
 const MARK: &[u8] = b"\"Error Message\"";
 /// Where it stands if the first element of a list is an error.
 const HEAD: usize = 256;
-/// How much of the source's words is kept.
-pub(crate) const WORDS: usize = 300;
+/// How much of a plain text is read: far more than is ever told, so that a key that is cut here is not told in part.
+pub(crate) const WORDS: usize = 8_192;
 /// The limit is one of the minute, as far as we know: that of the day is counted by ourselves.
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -65,9 +65,9 @@ pub(crate) fn meant(words: &str, what: &str, now: Timestamp) -> Option<ProviderE
     })
 }
 
-/// The beginning of the source's words, made safe to show.
+/// The source's words, made safe to show. They are cut where keys are taken out of them: half a key would not be known there.
 pub(crate) fn kept(words: &str) -> String {
-    clean(words).trim().chars().take(WORDS).collect()
+    clean(words).trim().to_owned()
 }
 
 /// The volume of thirty days is back in parts only; it is asked for again on the next day.
@@ -87,7 +87,7 @@ fn words(body: &[u8]) -> Option<String> {
             serde_json::from_slice::<Vec<Fault<'_>>>(body).ok()?.into_iter().next()?.error?.0.into_owned()
         }
         b'[' | b'<' => return None,
-        _ => String::from_utf8_lossy(&body[..body.len().min(WORDS * 4)]).into_owned(),
+        _ => String::from_utf8_lossy(&body[..body.len().min(WORDS)]).into_owned(),
     };
     Some(kept(&words))
 }

@@ -105,11 +105,13 @@ impl Fmp {
             match self.look_at(spelling).await {
                 Ok(found) => events.extend(found),
                 Err(error) => {
-                    if !matches!(error, ProviderError::NotFound { .. } | ProviderError::NotEntitled { .. }) {
-                        return Err(error);
-                    }
+                    let is_its_own = matches!(error, ProviderError::NotFound { .. } | ProviderError::NotEntitled { .. });
                     tracing::debug!(feed = "fmp", "{error}");
                     wrong = Some(error);
+                    if !is_its_own {
+                        // It would be that of the next ones as well.
+                        break;
+                    }
                 }
             }
         }

@@ -328,6 +328,7 @@ impl Feed {
     /// Gives events to the engine, which waits for nothing; if it is behind all the same, they are let go and a hole is kept.
     async fn hand_over(&mut self, events: Vec<MarketEvent>, now: Timestamp) {
         let count = events.len() as u64;
+        let oldest = events.iter().map(|event| event.ts_event).min();
         let message = (self.number, FeedMessage::Events(events));
         let Err(full) = self.messages.try_send(message) else { return };
         let message = match full {
@@ -341,7 +342,10 @@ impl Feed {
             tracing::warn!(feed = %self.view.source, "events come faster than they can be taken: some are let go");
         }
         self.view.dropped += count;
-        self.tell(FeedMessage::Deaf(now, self.now())).await;
+        // They may have waited to be read: what is lost with them is as old as they are.
+        let agreed = Duration::from_secs(u64::from(self.view.delay.seconds().unwrap_or(0)));
+        let from = oldest.map_or(now, |oldest| now.min(oldest + agreed));
+        self.tell(FeedMessage::Deaf(from, self.now())).await;
     }
 
     /// Says what the feed is doing, from the ages of what was heard; an error ends the connection.

@@ -6,7 +6,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::market::Timestamp;
 
-/// A reset that is further away than this is no time that can be meant.
+/// What is further away than this is no time that can be meant.
 const FARTHEST: Duration = Duration::from_secs(2 * 86_400);
 
 /// `X-RateLimit-Remaining` and `X-RateLimit-Reset`, the latter in Unix seconds or in seconds from now, as
@@ -24,10 +24,11 @@ pub fn standard_headers(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp
 /// Seconds or a date, as RFC 9110 section 10.2.3 has it.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    match text.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => Timestamp::from_http_date(text).map(|at| at.since(now)),
-    }
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => Timestamp::from_http_date(text)?.since(now),
+    };
+    Some(wait.min(FARTHEST))
 }
 
 #[cfg(test)]
@@ -49,5 +50,20 @@ mod tests {
         assert_eq!(read("0", "1795999999999"), None, "not seconds");
         assert_eq!(read("none", "1795176030"), None);
         assert_eq!(standard_headers(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn a_wait_is_told_in_seconds_or_as_a_date() {
+        let now = Timestamp::from_seconds(1_795_176_000);
+        let read = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, value.parse().unwrap());
+            retry_after(&headers, now)
+        };
+        assert_eq!(read("30"), Some(Duration::from_secs(30)));
+        assert_eq!(read("Fri, 20 Nov 2026 12:01:00 GMT"), Some(Duration::from_secs(60)));
+        assert_eq!(read("99999999999"), Some(FARTHEST));
+        assert_eq!(read("soon"), None);
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
     }
 }

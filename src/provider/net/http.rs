@@ -199,12 +199,7 @@ impl Http {
             None => written_in(call, body),
         };
         understood.map_err(|error| {
-            let wait = match &error {
-                ProviderError::RateLimited { after } => *after,
-                ProviderError::UsedUp { until, .. } => Some(until.since(now)),
-                _ => None,
-            };
-            if let Some(wait) = wait {
+            if let Some(wait) = error.after(now) {
                 self.limiter.rest(now + wait);
             }
             self.redact.error(error)

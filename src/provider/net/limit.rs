@@ -50,12 +50,18 @@ struct Shared {
     ledger: OnceLock<Arc<dyn Store>>,
 }
 
+/// A tenth of a minute's requests may be sent at once; together with those that follow they are no more than a minute's.
+fn quota(per_minute: NonZeroU32) -> Quota {
+    let burst = NonZeroU32::new(per_minute.get() / 10).unwrap_or(NonZeroU32::MIN);
+    let period = Duration::from_secs(60) / (per_minute.get() - burst.get() + 1);
+    Quota::with_period(period).expect("a minute has room for every request").allow_burst(burst)
+}
+
 impl Limiter {
-    /// Nothing was asked yet. A tenth of a minute's requests may be sent at once.
+    /// Nothing was asked yet.
     #[must_use]
     pub fn new(source: &'static str, limits: Limits, clock: Clock) -> Self {
-        let burst = NonZeroU32::new(limits.per_minute.get() / 10).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_minute(limits.per_minute).allow_burst(burst);
+        let quota = quota(limits.per_minute);
         let hosts = RateLimiter::new(quota, DefaultKeyedStateStore::default(), clock.clone());
         let tally = Mutex::new(Tally::new(clock.now()));
         Self { shared: Arc::new(Shared { source, limits, hosts, tally, ledger: OnceLock::new() }), clock }

@@ -33,7 +33,7 @@ const SLOWEST: u32 = 32;
 const SHARE: u8 = 50;
 /// What is told when the limits leave nothing for looks.
 const SPENT: &str = "what looks may spend of the day's requests is spent";
-/// How long a source is left alone whose cap is used up, or that says no to everything.
+/// How long is left alone what a key or a plan refuses: the symbol, or the source.
 const REFUSED: Duration = Duration::from_secs(900);
 
 /// How looking went.

@@ -1,12 +1,9 @@
 //! What Massive is, for lists, help and config.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::config::{KeyKind, KeySpec, Section};
-use crate::market::{AssetClass, Delay, Interval, Timestamp};
+use crate::market::{AssetClass, Delay, Interval};
 use crate::provider::contract::{Capabilities, Provider, ProviderSpec};
 use crate::provider::net::{Net, standard_headers};
 use crate::provider::polygon::rest::Polygon;
@@ -33,7 +30,7 @@ pub const SPEC: ProviderSpec = ProviderSpec {
         ],
     },
     keys: KEYS,
-    headers: rest_until,
+    headers: standard_headers,
     open,
 };
 
@@ -85,32 +82,4 @@ const KEYS: &[KeySpec] = &[
 
 fn open(section: &Section, net: Net) -> Arc<dyn Provider> {
     Arc::new(Polygon::new(section, net))
-}
-
-/// What is asked for by `Retry-After` is kept even where the words of the body say less.
-fn rest_until(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
-    let said = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::trim);
-    let asked = said.and_then(|said| match said.parse() {
-        Ok(seconds) => Some(now + Duration::from_secs(seconds)),
-        Err(_) => Timestamp::from_http_date(said),
-    });
-    standard_headers(headers, now).max(asked)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rest_is_as_long_as_the_headers_say() {
-        let now = Timestamp::from_seconds(1_795_176_000);
-        let read = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, value.parse().expect("a header"));
-            rest_until(&headers, now)
-        };
-        assert_eq!(read("30"), Some(now + Duration::from_secs(30)));
-        assert_eq!(read("soon"), None);
-        assert_eq!(rest_until(&HeaderMap::new(), now), None);
-    }
 }
