@@ -75,11 +75,12 @@ pub(crate) fn run(globals: &Globals, args: &FundamentalsArgs) -> Result<Done> {
 /// Each statement from the first source that has it and answers.
 async fn fetch(session: &Session, store: &dyn Store, args: &FundamentalsArgs) -> Result<Done> {
     let sources = Sources::open(&session.config, &session.clock);
-    if let Some(name) = &args.source {
-        sources.called(name).map_err(Usage)?;
-    }
+    let candidates = match &args.source {
+        Some(name) => sources.named(&args.symbol, name).map_err(Usage)?,
+        None => sources.candidates(Need::Details, &args.symbol),
+    };
     let counted = session.counted(&sources).await;
-    let mut asking = Asking { candidates: candidates(&sources, args), args, hopeless: BTreeMap::new() };
+    let mut asking = Asking { candidates, args, hopeless: BTreeMap::new() };
     let asked = ask_all(session, store, &mut asking).await;
     counted.save(&sources).await;
     asked
@@ -101,17 +102,6 @@ async fn ask_all(session: &Session, store: &dyn Store, asking: &mut Asking<'_>) 
         }
     }
     Ok(done)
-}
-
-fn candidates(sources: &Sources, args: &FundamentalsArgs) -> Vec<Candidate> {
-    let named = args.source.as_deref().and_then(|name| sources.find(name));
-    match named {
-        Some((number, opened)) => {
-            let spelling = opened.provider.spell(&args.symbol).into_iter();
-            spelling.map(|spelling| Candidate { number, opened: opened.clone(), spelling }).collect()
-        }
-        None => sources.candidates(Need::Details, &args.symbol),
-    }
 }
 
 /// Who is asked for the reports of a company.

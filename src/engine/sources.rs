@@ -148,7 +148,8 @@ impl Sources {
         }
     }
 
-    fn named(&self, symbol: &Symbol, name: &str) -> Result<Vec<Candidate>, String> {
+    /// The source that somebody called by its name, as far as it has the symbol.
+    pub fn named(&self, symbol: &Symbol, name: &str) -> Result<Vec<Candidate>, String> {
         let (number, opened) = self.called(name)?;
         let spelling = opened.provider.spell(symbol).into_iter();
         Ok(spelling.map(|spelling| Candidate { number, opened: opened.clone(), spelling }).collect())

@@ -89,6 +89,19 @@ struct Look<'a> {
     found: Survey,
 }
 
+/// What is wrong with a file: a file of another kind is wrong in every line.
+#[derive(Default)]
+struct Problems {
+    told: Vec<String>,
+    more: usize,
+}
+
+impl Problems {
+    fn add(&mut self, problem: impl FnOnce() -> String) {
+        if self.told.len() < TOLD { self.told.push(problem()) } else { self.more += 1 }
+    }
+}
+
 /// A source that was met.
 struct Speaker {
     opened: Opened,
@@ -106,19 +119,19 @@ impl<'a> Look<'a> {
     }
 
     fn file(&mut self, reel: &Reel) -> Result<()> {
-        let (mut last, mut records, mut problems) = (Timestamp::MIN, 0_u64, Vec::new());
+        let (mut last, mut records, mut problems) = (Timestamp::MIN, 0_u64, Problems::default());
         for line in reel.open()? {
             let (number, entry) = match line {
                 Ok(line) => line,
                 Err(problem) => {
-                    problems.push(problem.to_string());
+                    problems.add(|| problem.to_string());
                     continue;
                 }
             };
             let at = entry.at();
             let is_lost = matches!(entry, Entry::Note(Note::Lost { .. }));
             if at < last && !is_lost {
-                problems.push(format!("line {number}: it is of {at}, before the line above it: it is replayed at {last}"));
+                problems.add(|| format!("line {number}: it is of {at}, before the line above it: it is replayed at {last}"));
             }
             last = last.max(at);
             (self.found.from, self.found.to) = (self.found.from.min(at), self.found.to.max(at));
@@ -126,11 +139,15 @@ impl<'a> Look<'a> {
                 Entry::Record(record) => {
                     records += u64::from(self.record(&record, number, &mut problems));
                 }
-                Entry::Note(note) => problems.extend(lost_words(&note, number)),
+                Entry::Note(note) => {
+                    if let Some(words) = lost_words(&note, number) {
+                        problems.add(|| words);
+                    }
+                }
             }
         }
         if records == 0 {
-            problems.push("there is nothing in it to replay".to_owned());
+            problems.add(|| "there is nothing in it to replay".to_owned());
         }
         self.found.records += records;
         self.tell(&reel.path, problems);
@@ -138,10 +155,10 @@ impl<'a> Look<'a> {
     }
 
     /// Says whether it can be replayed.
-    fn record(&mut self, record: &Record, number: u64, problems: &mut Vec<String>) -> bool {
+    fn record(&mut self, record: &Record, number: u64, problems: &mut Problems) -> bool {
         let Some(speaker) = self.speaker(&record.source) else {
             if self.unknown.insert(record.source.clone()) {
-                problems.push(format!("line {number}: no source is called '{}': what it says is left out", clean(&record.source)));
+                problems.add(|| format!("line {number}: no source is called '{}': what it says is left out", clean(&record.source)));
             }
             return false;
         };
@@ -153,7 +170,7 @@ impl<'a> Look<'a> {
             match items {
                 Some(Ok(items)) => speaker.spellings.extend(items.into_iter().filter_map(spelling)),
                 Some(Err(error)) if !std::mem::replace(&mut speaker.told, true) => {
-                    problems.push(format!("line {number}: a frame of {} makes no sense: {error}", record.source));
+                    problems.add(|| format!("line {number}: a frame of {} makes no sense: {error}", record.source));
                 }
                 Some(Err(_)) | None => {}
             }
@@ -171,13 +188,11 @@ impl<'a> Look<'a> {
         Some(self.known.entry(spec.name).or_insert_with(open))
     }
 
-    fn tell(&mut self, path: &Path, mut problems: Vec<String>) {
-        let more = problems.len().saturating_sub(TOLD);
-        problems.truncate(TOLD);
+    fn tell(&mut self, path: &Path, Problems { mut told, more }: Problems) {
         if more > 0 {
-            problems.push(format!("and {more} lines more"));
+            told.push(format!("and {more} lines more"));
         }
-        self.found.problems.extend(problems.into_iter().map(|problem| format!("{}: {problem}", path.display())));
+        self.found.problems.extend(told.into_iter().map(|problem| format!("{}: {problem}", path.display())));
     }
 
     fn end(self) -> Survey {

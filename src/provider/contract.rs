@@ -208,6 +208,12 @@ impl ProviderError {
     }
 }
 
+/// `[from, to)` in pieces of this length; the last may be shorter.
+pub(crate) fn cut(from: Timestamp, to: Timestamp, length: Duration) -> Vec<(Timestamp, Timestamp)> {
+    let begins = std::iter::successors(Some(from), |at| Some(*at + length)).take_while(|at| *at < to);
+    begins.map(|at| (at, (at + length).min(to))).collect()
+}
+
 /// Oldest first, and of two for the same time the one that came later.
 pub(crate) fn in_order(mut bars: Vec<SourceBar>) -> Vec<SourceBar> {
     bars.reverse();

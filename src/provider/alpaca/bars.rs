@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::market::{Date, Interval, SourceBar, TimeOfDay, Timestamp, Zone};
 use crate::provider::alpaca::decode::source_bar;
 use crate::provider::alpaca::wire::{self, instant};
-use crate::provider::contract::{HistoryPage, ProviderError};
+use crate::provider::contract::{HistoryPage, ProviderError, cut};
 
 /// 2016-01-01: nothing older is kept.
 const FIRST: Timestamp = Timestamp::from_seconds(1_451_606_400);
@@ -99,12 +99,5 @@ pub fn pages(interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp)
         Interval::OneDay | Interval::OneWeek => ROWS,
         Interval::OneHour | Interval::OneMonth => return Vec::new(),
     };
-    let mut pages = Vec::new();
-    let (mut at, to) = (from.max(FIRST), to.min(now));
-    while at < to {
-        let end = (at + Interval::OneDay.duration() * days).min(to);
-        pages.push((at, end));
-        at = end;
-    }
-    pages
+    cut(from.max(FIRST), to.min(now), Interval::OneDay.duration() * days)
 }

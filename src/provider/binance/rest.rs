@@ -12,7 +12,7 @@ use crate::provider::ability::Directory;
 use crate::provider::binance::body;
 use crate::provider::binance::spec::{spell, unspell};
 use crate::provider::binance::stream::Feed;
-use crate::provider::contract::{History, HistoryPage, Polling, Provider, ProviderError, only};
+use crate::provider::contract::{History, HistoryPage, Polling, Provider, ProviderError, cut, only};
 use crate::provider::net::{Call, Net};
 use crate::provider::protocol::Protocol;
 
@@ -144,12 +144,5 @@ impl Provider for Binance {
 /// Cuts `[from, to)` into pages of at most 1000 bars.
 #[must_use]
 pub fn pages(interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {
-    let mut pages = Vec::new();
-    let (mut at, to) = (from.max(LAUNCH), to.min(now));
-    while at < to {
-        let end = (at + interval.duration() * BARS).min(to);
-        pages.push((at, end));
-        at = end;
-    }
-    pages
+    cut(from.max(LAUNCH), to.min(now), interval.duration() * BARS)
 }

@@ -11,7 +11,7 @@ use crate::provider::ability::Directory;
 use crate::provider::coinbase::body;
 use crate::provider::coinbase::spec::{spell, unspell};
 use crate::provider::coinbase::stream::Feed;
-use crate::provider::contract::{History, HistoryPage, Polling, Provider, ProviderError, only};
+use crate::provider::contract::{History, HistoryPage, Polling, Provider, ProviderError, cut, only};
 use crate::provider::net::{Call, Net};
 use crate::provider::protocol::Protocol;
 
@@ -114,15 +114,8 @@ impl Provider for Coinbase {
 /// Cuts `[from, to)` into pages of at most 299 buckets; an interval that is not kept has none.
 #[must_use]
 pub fn pages(interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {
-    let mut pages = Vec::new();
     if matches!(interval, Interval::ThirtyMinutes | Interval::OneWeek | Interval::OneMonth) {
-        return pages;
+        return Vec::new();
     }
-    let (mut at, to) = (from.max(LAUNCH), to.min(now));
-    while at < to {
-        let end = (at + interval.duration() * BUCKETS).min(to);
-        pages.push((at, end));
-        at = end;
-    }
-    pages
+    cut(from.max(LAUNCH), to.min(now), interval.duration() * BUCKETS)
 }

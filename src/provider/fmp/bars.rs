@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::market::{AssetClass, Date, Interval, SourceBar, TimeOfDay, Timestamp, Zone};
-use crate::provider::contract::{HistoryPage, ProviderError};
+use crate::provider::contract::{HistoryPage, ProviderError, cut};
 use crate::provider::fmp::spell::class;
 use crate::provider::fmp::wire::{rows, wall_clock};
 use crate::provider::wire::{Figure, Text, number};
@@ -61,14 +61,7 @@ pub fn bars(body: &[u8], page: &HistoryPage, now: Timestamp) -> Result<Vec<Sourc
 pub fn pages(interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {
     let Some(days) = days(interval) else { return Vec::new() };
     let (first, last) = if interval.is_intraday() { (FIRST_MINUTE, now) } else { (FIRST_DAY, settled(now)) };
-    let (mut at, to) = (from.max(first), to.min(last));
-    let mut pages = Vec::new();
-    while at < to {
-        let end = (at + DAY * days).min(to);
-        pages.push((at, end));
-        at = end;
-    }
-    pages
+    cut(from.max(first), to.min(last), DAY * days)
 }
 
 /// The name that a page is asked for by; `None` for an interval that is not kept. Only shares split, and only for them are days as

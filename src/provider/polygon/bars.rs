@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::market::{Interval, SourceBar, TimeOfDay, Timestamp, Zone};
-use crate::provider::contract::{HistoryPage, ProviderError};
+use crate::provider::contract::{HistoryPage, ProviderError, cut};
 use crate::provider::polygon::body::{next, parse};
 use crate::provider::polygon::raw::{Raw, count, text};
 use crate::provider::polygon::spell::Cluster;
@@ -82,14 +82,7 @@ pub fn misfit(cluster: Cluster, interval: Interval) -> Option<&'static str> {
 #[must_use]
 pub fn pages(interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {
     let length = if interval.is_intraday() { MINUTES } else { DAYS };
-    let (mut at, to) = (from.max(FIRST), to.min(now));
-    let mut pages = Vec::new();
-    while at < to {
-        let end = (at + length).min(to);
-        pages.push((at, end));
-        at = end;
-    }
-    pages
+    cut(from.max(FIRST), to.min(now), length)
 }
 
 /// The end of the path: `1/minute/from/to`. A time that is not yet is refused like a plan that lacks the data, so none is asked for;

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use crate::config::Section;
 use crate::market::{Interval, MarketEvent, Symbol, Timestamp};
 use crate::provider::ability::{Actions, Directory};
-use crate::provider::contract::{History, HistoryPage, Polling, Provider, ProviderError};
+use crate::provider::contract::{History, HistoryPage, Polling, Provider, ProviderError, cut};
 use crate::provider::net::{Call, Net};
 use crate::provider::protocol::Protocol;
 use crate::provider::yahoo::action::actions;
@@ -265,14 +265,8 @@ pub fn pages(interval: Interval, from: Timestamp, to: Timestamp, now: Timestamp)
         Interval::OneDay | Interval::OneWeek | Interval::OneMonth => (None, None),
     };
     let first = kept.map_or(FIRST, |days| now - DAY * days);
-    let (mut at, to) = (from.max(first), to.min(now));
-    let mut pages = Vec::new();
-    while at < to {
-        let end = length.map_or(to, |days| (at + DAY * days).min(to));
-        pages.push((at, end));
-        at = end;
-    }
-    pages
+    let (from, to) = (from.max(first), to.min(now));
+    cut(from, to, length.map_or_else(|| to.since(from), |days| DAY * days))
 }
 
 /// A label may be a day away from its row's instant, and the row of a week or month stands at its start. All of these are asked for
