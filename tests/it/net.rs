@@ -329,13 +329,15 @@ impl Protocol for Guarded {
 /// A key with all that a URL may write in another way.
 const KEY: &str = "k3y-of/ours+and=more.of_it";
 
-/// A key as it is, and as URLs write it: as a query has it, and with everything but letters and digits encoded.
+/// A key as it is, as URLs write it, as a query has it and with everything but letters and digits encoded, and as JSON may write it.
 fn forms(key: &str) -> Vec<String> {
     let every = key.bytes().map(|byte| match byte {
         byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
         byte => format!("%{byte:02X}"),
     });
-    let mut forms = vec![key.to_owned(), byte_serialize(key.as_bytes()).collect(), every.collect()];
+    let escaped = key.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) });
+    let mut forms =
+        vec![key.to_owned(), byte_serialize(key.as_bytes()).collect(), every.collect(), key.replace('/', "\\/"), escaped.collect()];
     forms.dedup();
     forms
 }
@@ -399,6 +401,17 @@ async fn a_key_at_the_end_of_what_is_kept_of_a_page_is_told_to_nobody() {
     let error = drive(&ground.clock, STEP, asking.get(&call(&ground.server.url))).await.unwrap_err();
     let ProviderError::Malformed { payload, .. } = &error else { panic!("{error:?}") };
     assert!(payload.starts_with(&page) && !payload.contains(&KEY[..8]), "{payload}");
+}
+
+/// What is no error is stored and shown.
+#[tokio::test]
+async fn a_key_that_is_told_as_data_is_not_among_them() {
+    for form in forms(KEY) {
+        let ground = Ground::new(vec![Answer::json(format!(r#"{{"name":"Apple of {form}","price":1}}"#))]).await;
+        let asking = http_with(&ground.clock, 600, KEY);
+        let body = drive(&ground.clock, STEP, asking.get(&call(&ground.server.url))).await.unwrap();
+        assert_eq!(words(&body), r#"{"name":"Apple of ***","price":1}"#, "{form}");
+    }
 }
 
 /// The variables that hold the keys to a provider.

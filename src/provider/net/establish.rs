@@ -1,5 +1,6 @@
 //! A connection that is ready: opened, let in, subscribed.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -150,6 +151,10 @@ impl Connection {
             }
             Some(Err(error)) => return Err(self.hung_up(None, &format!("the socket broke ({})", clean(&error.to_string())))),
             None => return Err(self.hung_up(None, "the socket ended")),
+        };
+        let bytes = match self.means.redact.bytes(&bytes) {
+            Cow::Borrowed(_) => bytes,
+            Cow::Owned(hidden) => hidden.into(),
         };
         let now = self.means.clock.now();
         self.means.recorder.frame(self.number, Direction::In, &bytes, now);

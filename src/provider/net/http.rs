@@ -1,5 +1,6 @@
 //! HTTP: one question, asked as often as it takes and as rarely as it must be.
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -180,6 +181,10 @@ impl Http {
         let response = sent.map_err(|e| unreachable_source(call, &e))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.clock.timeout(WHOLE, self.read_body(response, call)).await.map_err(|_| slow_source(call))??;
+        let body = match self.redact.bytes(&body) {
+            Cow::Borrowed(_) => body,
+            Cow::Owned(hidden) => hidden,
+        };
         self.recorder.body(call, &body, status.as_u16(), self.clock.now());
         if let Some(until) = (self.headers)(&headers, self.clock.now()) {
             self.limiter.rest(until);
