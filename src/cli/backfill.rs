@@ -16,6 +16,7 @@ use crate::cli::select::{RangeArgs, interval, symbol};
 use crate::cli::session::{Globals, Session, block_on};
 use crate::engine::{Duty, Engine, EngineHandle, Sources, new_record};
 use crate::host::{LogRing, shutdown_signal};
+use crate::job::waits_until;
 use crate::market::{Interval, Symbol, Timestamp};
 use crate::request::{BackfillAsk, days_back};
 use crate::snapshot::JobState;
@@ -41,6 +42,8 @@ pub(crate) struct BackfillArgs {
     source: Option<String>,
 }
 
+/// How long a source that is not asked for a while is waited for here; jobs wait for days.
+const FOLLOWED: Duration = Duration::from_secs(15 * 60);
 /// How often the jobs' rows are looked at.
 const LOOK: Duration = Duration::from_millis(250);
 /// With every so many looks the engine's place is tried.
@@ -117,9 +120,21 @@ impl Work<'_> {
                 let failed = jobs.iter().any(|job| job.state != JobState::Done);
                 return Ok(if failed { Done::No } else { Done::Yes });
             }
+            if let Some(until) = self.far_away(&jobs) {
+                let goes_on = if self.ours.is_some() { "the same command goes on then" } else { "the running engine goes on then" };
+                eprintln!("openbell: the source is not asked before {until}; {goes_on}");
+                return Ok(Done::No);
+            }
             self.tell_trouble(self.ours.as_ref().and_then(|(_, handle, _)| handle.view.borrow().writer.error.clone()));
             self.session.clock.sleep(LOOK).await;
         }
+    }
+
+    /// Until when all that is left to do waits, where that is longer than anybody follows.
+    fn far_away(&self, jobs: &[JobRecord]) -> Option<Timestamp> {
+        let open = jobs.iter().filter(|job| !job.state.is_over());
+        let next = open.map(waits_until).min_by_key(|until| until.unwrap_or(Timestamp::MIN))??;
+        (next.since(self.session.clock.now()) > FOLLOWED).then_some(next)
     }
 
     /// A disk that is full is waited for, but not in silence.

@@ -47,6 +47,16 @@ enum Stop {
     Ending,
 }
 
+/// How the word of a job begins that waits for its source.
+const WAITS: &str = "waits until ";
+
+/// Until when a job waits for its source, where it does.
+#[must_use]
+pub fn waits_until(record: &JobRecord) -> Option<Timestamp> {
+    let (until, _) = record.error.as_deref()?.strip_prefix(WAITS)?.split_once(": ")?;
+    until.parse().ok()
+}
+
 impl Backfill {
     /// Works until it is done, fails, is cancelled, or the engine ends; its row in the store says how far it is.
     pub async fn run(mut self) {
@@ -133,7 +143,7 @@ impl Backfill {
             // Shorter waits were kept already, and did not help.
             let Some(wait) = error.after(now).filter(|wait| *wait > LONG) else { return Err(error.into()) };
             tracing::info!(symbol = %self.instrument.symbol, "the backfill waits: {error}");
-            let until = format!("waits until {}", now + wait);
+            let until = format!("{WAITS}{}", now + wait);
             self.bench.tell(&self.record, &until);
             // In its row too: whoever follows it may be another process.
             self.keep_word(Some(format!("{until}: {error}"))).await;

@@ -4,6 +4,6 @@ mod backfill;
 mod contract;
 mod plan;
 
-pub use backfill::Backfill;
+pub use backfill::{Backfill, waits_until};
 pub use contract::{Bench, Progress, job_view};
 pub use plan::{Plan, Planner};

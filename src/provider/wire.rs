@@ -29,6 +29,13 @@ pub fn number(written: Option<impl Written>) -> Option<f64> {
     written.and_then(Written::value)
 }
 
+/// A figure that a bar cannot do without: what is there and cannot be read is no number, which is refused where bars are judged, and
+/// kept with the reason; only what is missing is `None`.
+#[must_use]
+pub fn told(written: Option<impl Written>) -> Option<f64> {
+    written.map(|written| written.value().unwrap_or(f64::NAN))
+}
+
 /// A price, where it is one: 0 stands for what is not known.
 #[must_use]
 pub fn positive(written: Option<impl Written>) -> Option<f64> {
@@ -150,6 +157,8 @@ mod tests {
         assert_eq!((positive(figure("0")), amount(figure("0")), amount(figure("-1"))), (None, Some(0.0), None));
         assert_eq!((number(figure("1e999")), number(Some(f64::NAN)), number(None::<f64>)), (None, None, None));
         assert_eq!(number(Some(&Text("64250.01".into()))), Some(64_250.01));
+        assert!(told(figure("\"cheap\"")).is_some_and(f64::is_nan) && told(figure("1e999")).is_some_and(f64::is_nan));
+        assert_eq!((told(figure("1")), told(None::<f64>)), (Some(1.0), None));
     }
 
     #[test]

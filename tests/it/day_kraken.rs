@@ -263,6 +263,25 @@ async fn a_dropped_connection_comes_back_and_its_gap_is_repaired() {
     day.stop().await;
 }
 
+/// It was said, and is no price: whoever looks for it finds it with the reason.
+#[tokio::test]
+async fn a_candle_that_cannot_be_read_is_kept_apart() {
+    let candles = |asked: &Asked| {
+        let bad = candle("2026-11-20T14:31:00Z", 101.0).replace("\"101\"", "\"cheap\"");
+        let rows = [candle("2026-11-20T14:30:00Z", 100.0), bad, candle("2026-11-20T14:32:00Z", 102.0)];
+        if asked.path.ends_with("/OHLC") { Answer::json(ohlc(&rows)) } else { nothing(asked) }
+    };
+    let mut day = Day::start(scene(&["BTC-USD"], candles)).await;
+    let job = day.backfill("BTC-USD", "2026-11-20T14:30:00Z", "2026-11-20T14:33:00Z").await;
+    assert_eq!((job.state, job.rows), (JobState::Done, 2), "{job:?}");
+    let refused = day.quarantine().await;
+    assert_eq!(
+        refused.iter().map(|row| (row.open_time, row.reasons.join("|"))).collect::<Vec<_>>(),
+        [(Some(at("2026-11-20T14:31:00Z")), "price".to_owned())]
+    );
+    day.stop().await;
+}
+
 #[tokio::test]
 async fn a_lost_trade_leaves_a_hole() {
     let day = day(&["BTC-USD"]).await;

@@ -79,10 +79,10 @@ fn labelled(cells: &Cells<'_>) -> Option<Row> {
 fn row(label: &str, cells: &Cells<'_>) -> Option<Row> {
     Some(Row {
         label: label.to_owned(),
-        open: cells.number("open")?,
-        high: cells.number("high")?,
-        low: cells.number("low")?,
-        close: cells.number("close")?,
+        open: cells.told("open")?,
+        high: cells.told("high")?,
+        low: cells.told("low")?,
+        close: cells.told("close")?,
         volume: cells.number("volume"),
         dividend: cells.positive("dividend amount").or_else(|| cells.positive("dividend_amount")),
         split: cells.positive("split coefficient").or_else(|| cells.positive("split_coefficient")),

@@ -47,6 +47,11 @@ impl<'a> Cells<'a> {
         number(self.text(name)?.trim().parse::<f64>().ok())
     }
 
+    /// A figure that a bar cannot do without; no number where it is there and cannot be read.
+    pub(crate) fn told(&self, name: &str) -> Option<f64> {
+        self.text(name).map(|text| number(text.trim().parse::<f64>().ok()).unwrap_or(f64::NAN))
+    }
+
     /// A price: 0 stands for what is not known.
     pub(crate) fn positive(&self, name: &str) -> Option<f64> {
         positive(self.number(name))

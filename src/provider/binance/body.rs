@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use crate::market::{EventKind, Interval, Last, MarketEvent, SourceBar, Timestamp};
 use crate::provider::binance::decode::{Fault, average, time};
 use crate::provider::contract::{HistoryPage, ProviderError};
-use crate::provider::wire::{Text, amount, number, positive, quote};
+use crate::provider::wire::{Text, amount, number, positive, quote, told};
 
 /// How the words for a symbol that does not exist end.
 const UNKNOWN_SYMBOL: &str = "(-1121)";
@@ -86,9 +86,9 @@ pub fn klines(body: &[u8], page: &HistoryPage, now: Timestamp) -> Result<Vec<Sou
 /// A row with a hole in it is no bar.
 fn bar(row: &Kline<'_>, page: &HistoryPage) -> Option<SourceBar> {
     let Kline(time, open, high, low, close, volume, _, turnover, n_trades, ..) = row;
-    let price = |text: &Option<Text<'_>>| number(text.as_ref());
+    let price = |text: &Option<Text<'_>>| told(text.as_ref());
     let (high, low) = (price(high)?, price(low)?);
-    let volume = price(volume);
+    let volume = number(volume.as_ref());
     Some(SourceBar {
         interval: page.interval,
         open_time: Timestamp::from_millis((*time)?),
@@ -97,7 +97,7 @@ fn bar(row: &Kline<'_>, page: &HistoryPage) -> Option<SourceBar> {
         low,
         close: price(close)?,
         volume,
-        vwap: average(volume, price(turnover), (low, high)),
+        vwap: average(volume, number(turnover.as_ref()), (low, high)),
         n_trades: *n_trades,
     })
 }

@@ -8,7 +8,7 @@ use crate::market::{AssetClass, Date, Interval, SourceBar, TimeOfDay, Timestamp,
 use crate::provider::contract::{HistoryPage, ProviderError, cut};
 use crate::provider::fmp::spell::class;
 use crate::provider::fmp::wire::{rows, wall_clock};
-use crate::provider::wire::{Figure, Text, number};
+use crate::provider::wire::{Figure, Text, number, told};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -126,10 +126,10 @@ fn bar(row: &Row<'_>, page: &HistoryPage) -> Option<SourceBar> {
     Some(SourceBar {
         interval: page.interval,
         open_time,
-        open: number(row.open)?,
-        high: number(row.high)?,
-        low: number(row.low)?,
-        close: number(row.close)?,
+        open: told(row.open)?,
+        high: told(row.high)?,
+        low: told(row.low)?,
+        close: told(row.close)?,
         volume: number(row.volume),
         vwap: None,
         n_trades: None,

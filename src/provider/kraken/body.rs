@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::market::{EventKind, Last, MarketEvent, SourceBar, Timestamp, clean};
 use crate::provider::contract::{HistoryPage, ProviderError};
-use crate::provider::wire::{Figure, Text, amount, number, positive, quote};
+use crate::provider::wire::{Figure, Text, amount, number, positive, quote, told};
 
 /// How long to leave it alone after a refusal for too many requests, where it does not say until when.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -126,10 +126,10 @@ fn bar(row: &Candle<'_>, page: &HistoryPage) -> Option<SourceBar> {
     Some(SourceBar {
         interval: page.interval,
         open_time: Timestamp::from_seconds(time?),
-        open: number(open)?,
-        high: number(high)?,
-        low: number(low)?,
-        close: number(close)?,
+        open: told(open)?,
+        high: told(high)?,
+        low: told(low)?,
+        close: told(close)?,
         volume: number(volume),
         vwap: positive(vwap),
         n_trades: count,

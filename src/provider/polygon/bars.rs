@@ -9,7 +9,7 @@ use crate::provider::contract::{HistoryPage, ProviderError, cut};
 use crate::provider::polygon::body::{next, parse};
 use crate::provider::polygon::raw::{Raw, count, text};
 use crate::provider::polygon::spell::Cluster;
-use crate::provider::wire::{amount, instant, number, positive};
+use crate::provider::wire::{amount, instant, positive, told};
 
 /// A month of minutes: 50,000 of them are read for one answer at most, whatever they are made into.
 const MINUTES: Duration = Duration::from_secs(31 * 86_400);
@@ -122,10 +122,10 @@ fn bar(row: &Aggregate<'_>, interval: Interval, cluster: Cluster) -> Option<Sour
     Some(SourceBar {
         interval,
         open_time,
-        open: number(row.o)?,
-        high: number(row.h)?,
-        low: number(row.l)?,
-        close: number(row.c)?,
+        open: told(row.o)?,
+        high: told(row.h)?,
+        low: told(row.l)?,
+        close: told(row.c)?,
         volume: amount(row.v).filter(|_| is_traded),
         vwap: positive(row.vw).filter(|_| is_traded),
         n_trades: count(row.n).filter(|_| is_traded),
