@@ -29,7 +29,7 @@ pub(crate) struct BarsArgs {
     #[command(flatten)]
     range: RangeArgs,
     /// Leave out bars of a lower quality; 0.85 and above is validated.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = quality)]
     min_quality: f64,
     /// Divide prices by the splits that came later, as the store knows them; as traded otherwise.
     #[arg(long)]
@@ -39,6 +39,11 @@ pub(crate) struct BarsArgs {
 }
 
 const MONTH: Duration = Duration::from_secs(31 * 86_400);
+
+fn quality(text: &str) -> Result<f64, String> {
+    let quality = text.parse().ok().filter(|quality| (0.0..=1.0).contains(quality));
+    quality.ok_or_else(|| format!("'{text}' is no quality: it is a number from 0 to 1"))
+}
 
 /// Prints the bars in the order of the symbols, then by time.
 pub(crate) fn run(globals: &Globals, args: &BarsArgs) -> Result<Done> {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::cli::exit::Done;
+use crate::cli::exit::{Done, Usage};
 use crate::cli::output::print;
 use crate::cli::session::{Globals, Session, sections};
 use crate::config::example;
@@ -43,10 +43,7 @@ pub(crate) fn run(globals: &Globals, what: &ConfigCommand) -> Result<Done> {
             session.first_symbols()?;
             let misplaced = misplaced(&session.config);
             if !misplaced.is_empty() {
-                for what in misplaced {
-                    eprintln!("openbell: {what}");
-                }
-                return Ok(Done::No);
+                return Err(Usage(format!("{}: {}", session.config_file.display(), misplaced.join("; "))).into());
             }
             let state = if session.config_file.exists() { "is right" } else { "is not there: every key has its default" };
             eprintln!("openbell: {} {state}", session.config_file.display());

@@ -99,6 +99,9 @@ pub(crate) async fn discover(session: &Session, store: &dyn Store, args: &Discov
 
 /// Prints what a source finds; nothing is stored.
 pub(crate) async fn search(session: &Session, args: &SearchArgs) -> Result<Done> {
+    if args.text.trim().is_empty() {
+        bail!(Usage("there is nothing to search for".to_owned()));
+    }
     let sources = Sources::open(&session.config, &session.clock);
     let finds = |opened: &Opened| opened.provider.directory().is_some_and(Directory::searches);
     let any = sources.of_class(Need::Details, AssetClass::Equity);

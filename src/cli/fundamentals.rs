@@ -190,7 +190,10 @@ async fn print(store: &dyn Store, args: &FundamentalsArgs) -> Result<Done> {
     };
     let wanted = |row: &FundamentalRow| {
         let Fundamental { statement, period, .. } = &row.fundamental;
-        args.period_of(*statement) == *period && args.statement.is_none_or(|wanted| wanted == *statement)
+        let is_of = |name: &String| row.source.provider() == *name || row.source.as_str() == *name;
+        args.period_of(*statement) == *period
+            && args.statement.is_none_or(|wanted| wanted == *statement)
+            && args.source.as_ref().is_none_or(is_of)
     };
     let mut rows = Rows::begin(COLUMNS, args.format.format)?;
     let mut printed = BTreeMap::new();

@@ -39,6 +39,9 @@ const COLUMNS: &[&str] = &[
 const ON_A_TERMINAL: &[&str] =
     &["name", "key", "live", "delay", "history", "assets", "requests_per_minute", "requests_per_day", "requests_today", "health"];
 
+/// No sign of life is longer.
+const LONGEST: usize = 200;
+
 /// The sources, what each can do, and how it stands; csv and json tell more of each.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: openbell providers --format json")]
@@ -158,6 +161,7 @@ async fn check(session: &Session, name: &str) -> Result<Done> {
     let took = session.clock.now().since(began).as_millis();
     match answer {
         Ok(said) => {
+            let said: String = said.chars().take(LONGEST).collect();
             crate::cli::output::print(&format!("{name} answers in {took} ms: {said}\n"))?;
             Ok(Done::Yes)
         }

@@ -7,7 +7,7 @@ use crate::cli::exit::{Done, Usage};
 use crate::cli::output::{FormatArg, Rows};
 use crate::cli::select::symbol;
 use crate::cli::session::{Globals, Session, block_on};
-use crate::engine::{Candidate, Need, Opened, Sources};
+use crate::engine::{Candidate, Need, Opened, Sources, open_providers_once};
 use crate::export::Value;
 use crate::market::{Delay, Instrument, InstrumentId, Source, Symbol, Timestamp};
 use crate::snapshot::InstrumentView;
@@ -28,7 +28,7 @@ pub(crate) struct QuoteArgs {
 /// Asks the source of each symbol once.
 pub(crate) fn run(globals: &Globals, args: &QuoteArgs) -> Result<Done> {
     let session = Session::new(globals)?;
-    let sources = Sources::open(&session.config, &session.clock);
+    let sources = Sources::new(open_providers_once(&session.config, &session.clock), &session.config);
     if sources.opened().is_empty() {
         return Err(Usage("every source is turned off in the config".to_owned()).into());
     }

@@ -11,7 +11,7 @@ use clap::Args;
 use crate::cli::exit::{Done, Usage};
 use crate::cli::monitor::stop;
 use crate::cli::session::{Globals, Session, block_on};
-use crate::engine::{Duty, Engine, EngineHandle, Opened, Setup, open_providers, open_providers_with};
+use crate::engine::{Duty, Engine, EngineHandle, Need, Opened, Setup, Sources, open_providers, open_providers_with, watchlist};
 use crate::host::{Clock, LogRing, shutdown_signal};
 use crate::provider::ProviderSpec;
 use crate::provider::net::{Kept, Recording};
@@ -49,6 +49,8 @@ pub(crate) fn run(globals: &Globals, args: &RecordingArgs) -> Result<Done> {
     let (log, _sink) = session.start_log(&session.clock)?;
     block_on(async {
         let store = open_store(&session).await?;
+        let providers = open_providers(&session.config, &session.clock).into_iter().filter(listens).collect();
+        check_heard(&*store, &session, &Sources::new(providers, &session.config)).await?;
         let mut recording = Recording::create(&args.out, session.clock.now()).map_err(|error| refused(&args.out, error))?;
         let keeps = |spec: &'static ProviderSpec, redact| recording.recorder(spec.name, redact);
         let mut providers = open_providers_with(&session.config, &session.clock, &keeps);
@@ -66,6 +68,17 @@ pub(crate) fn run(globals: &Globals, args: &RecordingArgs) -> Result<Done> {
         tell(recording.finish(session.clock.now()).await?, &args.out);
         ended.map(|_| stopped)
     })
+}
+
+/// A recording of nothing is not what anybody wants.
+async fn check_heard(store: &dyn Store, session: &Session, sources: &Sources) -> Result<()> {
+    let watched = watchlist(store, &session.first_symbols()?, Duty::Watch).await?;
+    if watched.iter().any(|instrument| !sources.candidates(Need::Live, &instrument.symbol).is_empty()) {
+        return Ok(());
+    }
+    let names: Vec<_> = sources.opened().iter().map(|opened| opened.spec.name).collect();
+    let reason = "no symbol of the watchlist is heard by";
+    Err(Usage(format!("{reason} {}: [sources.live] says who is listened to", names.join(", "))).into())
 }
 
 /// Why listening is over.

@@ -11,7 +11,7 @@ use crate::cli::session::{Globals, Session, block_on};
 use crate::engine::{Duty, Need, Sources, watchlist};
 use crate::export::Value;
 use crate::market::{Date, Instrument, Symbol};
-use crate::store::{Creation, Store};
+use crate::store::{Creation, OURS, Store};
 
 const COLUMNS: &[&str] = &["symbol", "name", "venue", "asset_class", "currency", "active"];
 
@@ -141,6 +141,14 @@ async fn rename(session: &Session, store: &dyn Store, (old, new): (&Symbol, &Sym
         let (is, would_be) = (of_old.asset_class.name(), of_new.asset_class.name());
         let reason = format!("{old} is of {} ({is}), {new} of {} ({would_be}): that is another instrument", of_old.venue, of_new.venue);
         return Err(Usage(reason).into());
+    }
+    let known = store.instruments().await?;
+    if let Some(instrument) = known.iter().find(|instrument| instrument.symbol == *old) {
+        let names = store.names(instrument.id).await?;
+        let since = names.iter().filter(|name| name.provider == OURS && name.valid_to.is_none()).map(|name| name.valid_from).max();
+        if let Some(since) = since.filter(|since| on <= *since) {
+            return Err(Usage(format!("it is {old} since {}: the next symbol begins after that", since.date())).into());
+        }
     }
     store.rename(old.clone(), new.clone(), on).await?;
     eprintln!("openbell: {old} is {new} from now on; its history stays with it");

@@ -126,6 +126,13 @@ fn secret(
         return Err(format!("[{section}] holds an {key}, but others can read the file: chmod 600 it, or use the environment"));
     }
     let told = variables.iter().filter_map(|variable| facts.environment.get(*variable)).find(|secret| !secret.trim().is_empty());
+    // Such a key would be refused wherever it is sent, with words that do not tell why.
+    if let Some(secret) = told.map(String::as_str).or(typed)
+        && secret.trim().contains(|c: char| c.is_whitespace() || c.is_control())
+    {
+        let place = if told.is_some() { variables.join(" or ") } else { key.to_owned() };
+        return Err(format!("[{section}] {place} holds a space or a line's end in its midst: that is no key"));
+    }
     // A line's end that came with a copied key is no part of it.
     Ok(told.map(String::as_str).or(typed).map(|secret| SecretString::from(secret.trim())))
 }

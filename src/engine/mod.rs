@@ -25,7 +25,8 @@ pub use health::{HEALTH, HealthNote};
 pub use jobs::new_record;
 pub use replay::{Played, Replay, ReplaySetup, Speed};
 pub use setup::{
-    Duty, Keeps, Opened, Setup, open_for_check, open_for_replay, open_provider, open_providers, open_providers_with, spool_limit,
+    Duty, Keeps, Opened, Setup, open_for_check, open_for_replay, open_provider, open_providers, open_providers_once, open_providers_with,
+    spool_limit,
 };
 pub use sources::{Candidate, Need, Sources, misplaced};
 pub use start::{Engine, EngineHandle};

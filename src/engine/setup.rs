@@ -115,11 +115,21 @@ pub fn open_providers(config: &Config, clock: &Clock) -> Vec<Opened> {
 /// The same, and what they say is kept.
 #[must_use]
 pub fn open_providers_with(config: &Config, clock: &Clock, keeps: Keeps<'_>) -> Vec<Opened> {
+    open_all(config, clock, TRIES, keeps)
+}
+
+/// Every provider that can be called, each asked once: whoever waits has another one to ask.
+#[must_use]
+pub fn open_providers_once(config: &Config, clock: &Clock) -> Vec<Opened> {
+    open_all(config, clock, 1, &|_, _| Recorder::default())
+}
+
+fn open_all(config: &Config, clock: &Clock, tries: usize, keeps: Keeps<'_>) -> Vec<Opened> {
     let able = |spec: &&ProviderSpec| {
         let section = config.section(&format!("provider.{}", spec.name));
         section.flag("enabled") && spec.has_keys(section)
     };
-    let mut opened: Vec<_> = PROVIDERS.iter().filter(able).map(|spec| open_with(spec, config, clock, TRIES, keeps)).collect();
+    let mut opened: Vec<_> = PROVIDERS.iter().filter(able).map(|spec| open_with(spec, config, clock, tries, keeps)).collect();
     let ranks = Ranks::new(config.section("sources").list("rank"));
     opened.sort_by_key(|opened| ranks.of(&opened.source));
     opened

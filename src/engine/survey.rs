@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -16,6 +17,8 @@ use crate::provider::{DecodeError, PROVIDERS, Protocol, ProviderSpec, StreamItem
 
 /// How many problems of one file are told one by one.
 const TOLD: usize = 20;
+/// Sources speak at the same time: their records may stand so far out of order.
+const ABREAST: Duration = Duration::from_secs(1);
 
 /// A file to replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +133,7 @@ impl<'a> Look<'a> {
             };
             let at = entry.at();
             let is_lost = matches!(entry, Entry::Note(Note::Lost { .. }));
-            if at < last && !is_lost {
+            if at + ABREAST < last && !is_lost {
                 problems.add(|| format!("line {number}: it is of {at}, before the line above it: it is replayed at {last}"));
             }
             last = last.max(at);

@@ -24,7 +24,7 @@ pub struct Exported {
 
 /// Writes what is asked for; the file gets its name when it is whole.
 pub async fn export(store: &dyn Store, ask: &ExportAsk) -> Result<Exported> {
-    let path = std::path::absolute(expand_home(&ask.path)).context("find the folder")?;
+    let path = place(&ask.path)?;
     let known = store.instruments().await.context("load the instruments")?;
     let mut chosen = Vec::new();
     for symbol in &ask.symbols {
@@ -40,6 +40,16 @@ pub async fn export(store: &dyn Store, ask: &ExportAsk) -> Result<Exported> {
     write(store, ask, &chosen, &Describe::new(known), &mut out).await?;
     finish(out.file, &unfinished.0, &path)?;
     Ok(Exported { path, rows: out.rows })
+}
+
+/// Where the file goes: behind a link, what it leads to. A device or a pipe would be replaced by a file.
+fn place(path: &Path) -> Result<PathBuf> {
+    let path = std::path::absolute(expand_home(path)).context("find the folder")?;
+    match std::fs::metadata(&path) {
+        Ok(there) if !there.is_file() => bail!("{} is no file: an export goes into one", path.display()),
+        Ok(_) => path.canonicalize().with_context(|| format!("find {}", path.display())),
+        Err(_) => Ok(path),
+    }
 }
 
 /// Half a file under any name would be taken for a whole one: it goes, whatever ended the work.

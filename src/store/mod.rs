@@ -24,6 +24,7 @@ pub use contract::{
 pub use copy::{COPYING, CopyError, CopyProgress, CopyReport, Tell, copy};
 pub use digest::{Digester, Digests, TableDigest, digest};
 pub use error::StoreError;
+pub(crate) use listing::OURS;
 pub use open::{open, schema_of};
 pub use postgres::Postgres;
 pub use restore::{Occupied, RestoreOrder, restore};

@@ -28,6 +28,12 @@ pub const LAYOUTS: &[Layout] = &[
 /// Smaller than this says so instead.
 pub const SMALLEST: (u16, u16) = (40, 10);
 
+/// Whether a screen has no room for anything.
+#[must_use]
+pub fn is_too_small((width, height): (u16, u16)) -> bool {
+    width < SMALLEST.0 || height < SMALLEST.1
+}
+
 impl Layout {
     /// The pane that gets the keys first.
     #[must_use]

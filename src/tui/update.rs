@@ -17,6 +17,7 @@ use crate::tui::export::export;
 use crate::tui::help::Help;
 use crate::tui::key::Key;
 use crate::tui::keymap::Meaning;
+use crate::tui::layout::is_too_small;
 use crate::tui::model::Model;
 use crate::tui::overlay::{Around, Outcome, Overlay};
 use crate::tui::palette::Palette;
@@ -44,6 +45,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let may_scroll = matches!(msg, Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..));
     let effects = match msg {
         Msg::Key(key) => on_key(model, key),
+        Msg::Paste(_) if is_too_small(model.size) => Vec::new(),
         Msg::Paste(text) => text.chars().filter(|c| !c.is_control()).flat_map(|c| paste(model, c)).collect(),
         Msg::Resize(width, height) => {
             model.size = (width, height);
@@ -98,6 +100,10 @@ fn paste(model: &mut Model, c: char) -> Vec<Effect> {
 }
 
 fn on_key(model: &mut Model, key: Key) -> Vec<Effect> {
+    if is_too_small(model.size) && !is_to_quit(model, key) {
+        // What nobody sees is not done.
+        return Vec::new();
+    }
     if !model.overlays.is_empty() {
         return overlay_key(model, key);
     }
@@ -110,6 +116,11 @@ fn on_key(model: &mut Model, key: Key) -> Vec<Effect> {
         Some(Meaning::Pane(command)) => model.act_on_focus(Action::Command(command.name)),
         None => Vec::new(),
     }
+}
+
+fn is_to_quit(model: &Model, key: Key) -> bool {
+    let pane = model.panes[model.focus].spec.name;
+    matches!(model.keymap.meaning(pane, key), Some(Meaning::Global(row)) if row.command.name == "quit")
 }
 
 fn overlay_key(model: &mut Model, key: Key) -> Vec<Effect> {

@@ -11,7 +11,7 @@ use crate::market::Zone;
 use crate::pane::Context;
 use crate::snapshot::{FeedState, Standing, standing};
 use crate::tui::command::COMMANDS;
-use crate::tui::layout::SMALLEST;
+use crate::tui::layout::{SMALLEST, is_too_small};
 use crate::tui::model::{Model, inside};
 use crate::tui::overlay::Overlay;
 use crate::widget::{Role, countdown};
@@ -20,7 +20,7 @@ use crate::widget::{Role, countdown};
 pub fn view(model: &Model, frame: &mut Frame<'_>) {
     let area = frame.area();
     let buf = frame.buffer_mut();
-    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+    if is_too_small((area.width, area.height)) {
         return too_small(model, area, buf);
     }
     header(model, Rect { height: 1, ..area }, buf);

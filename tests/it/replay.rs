@@ -214,6 +214,7 @@ async fn two_files_are_merged_by_time() {
     let part = |records: Vec<(usize, Record)>| lines(&records.into_iter().map(|(_, record)| record).collect::<Vec<_>>());
     // Of one connection: so that the second file is no reconnect, a deaf stretch of nothing says what could not be heard.
     let began = Record { said: Said::Deaf { from: Timestamp::MIN, to: at("2026-11-20T15:00:50Z") }, ..heartbeat(0, "15:00:50") };
+    assert_eq!(lines(&[began.clone()]).matches("from").count(), 0, "no reader of JSON needs to know how we write that it was never heard");
     let even = write(folder.path(), "even.jsonl", &(lines(&[began]) + &part(even)));
     let odd = write(folder.path(), "odd.jsonl", &part(odd));
     let merged = replay(&[reel(&even), reel(&odd)]).await;

@@ -483,9 +483,10 @@ fn replacement(opened: Timestamp, promise: &Promise) -> Option<Timestamp> {
 
 fn pace() -> ExponentialBackoff {
     ExponentialBuilder::default()
+        // Up to as much again: a minute at most.
         .with_jitter()
         .with_min_delay(Duration::from_millis(500))
-        .with_max_delay(Duration::from_secs(60))
+        .with_max_delay(Duration::from_secs(30))
         .without_max_times()
         .build()
 }

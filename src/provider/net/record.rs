@@ -43,8 +43,20 @@ pub enum Said {
     Look { spellings: Vec<String> },
     /// An answer over HTTP: `question` is the path and query without keys.
     Body { question: String, status: u16, text: String },
-    /// The feed could not be heard between these instants.
-    Deaf { from: Timestamp, to: Timestamp },
+    /// The feed could not be heard between these instants; without the first one it was never heard before.
+    Deaf {
+        #[serde(default = "since_ever", skip_serializing_if = "is_since_ever")]
+        from: Timestamp,
+        to: Timestamp,
+    },
+}
+
+fn since_ever() -> Timestamp {
+    Timestamp::MIN
+}
+
+fn is_since_ever(from: &Timestamp) -> bool {
+    *from == Timestamp::MIN
 }
 
 /// Keeps what arrives, where somebody wants it; nobody ever waits for it.
