@@ -12,15 +12,22 @@ use crate::store::sqlite::{bar, reference};
 /// Rows from which on a batch is a bulk load, which works better with more of the table in memory.
 const BULK: usize = 10_000;
 
+/// After how many rows the memory that they were written in is given back.
+const KEPT_IN_MEMORY: u64 = 16_384;
+
 /// Writes all of a batch or nothing.
 pub(crate) fn append(connection: &mut Connection, batch: Batch, ranks: &Ranks) -> rusqlite::Result<Ack> {
     let bulk = batch.bars.len() >= BULK;
     if bulk {
         connection.pragma_update(None, "cache_size", -64_000)?;
     }
+    let before = connection.total_changes();
     let ack = write(connection, &ready(batch), ranks);
     if bulk {
         connection.pragma_update(None, "cache_size", -8_000)?;
+    } else if before / KEPT_IN_MEMORY != connection.total_changes() / KEPT_IN_MEMORY {
+        // What was written is not read again soon: it need not fill the cache all day. It is written, whatever comes of this.
+        let _ = connection.execute_batch("PRAGMA shrink_memory");
     }
     ack
 }
