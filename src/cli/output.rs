@@ -32,8 +32,8 @@ pub(crate) struct FormatArg {
 /// Rows on their way to stdout.
 pub(crate) struct Rows {
     columns: &'static [&'static str],
-    /// Those that a table shows.
-    shown: &'static [&'static str],
+    /// Those that a table shows, and their titles, where it does not show all.
+    shown: Option<&'static [(&'static str, &'static str)]>,
     out: BufWriter<StdoutLock<'static>>,
     kind: Kind,
 }
@@ -53,16 +53,24 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 
 impl Rows {
     pub(crate) fn begin(columns: &'static [&'static str], format: RowFormat) -> io::Result<Self> {
-        Self::begin_short(columns, columns, format)
+        Self::begin_with(columns, None, format)
     }
 
     /// The same, with a table of only some of the columns.
-    pub(crate) fn begin_short(columns: &'static [&'static str], shown: &'static [&'static str], format: RowFormat) -> io::Result<Self> {
+    pub(crate) fn begin_with(
+        columns: &'static [&'static str],
+        shown: Option<&'static [(&'static str, &'static str)]>,
+        format: RowFormat,
+    ) -> io::Result<Self> {
         let mut out = BufWriter::new(stdout().lock());
         let kind = match format {
             RowFormat::Table => {
                 let mut table = Table::new();
-                table.load_style(NOTHING).set_header(shown.iter());
+                table.load_style(NOTHING);
+                match shown {
+                    Some(shown) => table.set_header(shown.iter().map(|(_, title)| title)),
+                    None => table.set_header(columns.iter()),
+                };
                 Kind::Table(Box::new(table))
             }
             RowFormat::Csv => {
@@ -86,7 +94,11 @@ impl Rows {
                     let number = matches!(value, Value::Number(_) | Value::Whole(_));
                     comfy_table::Cell::new(value.text()).set_alignment(if number { CellAlignment::Right } else { CellAlignment::Left })
                 };
-                let shown = self.columns.iter().zip(values).filter(|(column, _)| self.shown.contains(column));
+                let shown = self
+                    .columns
+                    .iter()
+                    .zip(values)
+                    .filter(|(column, _)| self.shown.is_none_or(|shown| shown.iter().any(|(name, _)| name == *column)));
                 table.add_row(shown.map(|(_, value)| cell(value)));
                 Ok(())
             }

@@ -35,9 +35,19 @@ const COLUMNS: &[&str] = &[
     "health",
 ];
 
-/// What of that has room on a terminal; the rest is in the other formats.
-const ON_A_TERMINAL: &[&str] =
-    &["name", "key", "live", "delay", "history", "assets", "requests_per_minute", "requests_per_day", "requests_today", "health"];
+/// What of that has room on a terminal, and under which title; the rest is in the other formats.
+const ON_A_TERMINAL: &[(&str, &str)] = &[
+    ("name", "name"),
+    ("key", "key"),
+    ("live", "live"),
+    ("delay", "delay"),
+    ("history", "history"),
+    ("assets", "assets"),
+    ("requests_per_minute", "per minute"),
+    ("requests_per_day", "per day"),
+    ("requests_today", "today"),
+    ("health", "health"),
+];
 
 /// No sign of life is longer.
 const LONGEST: usize = 200;
@@ -82,7 +92,7 @@ async fn list(session: &Session, format: FormatArg) -> Result<Done> {
         }
         Err(_) => BTreeMap::new(),
     };
-    let mut rows = Rows::begin_short(COLUMNS, ON_A_TERMINAL, format.format)?;
+    let mut rows = Rows::begin_with(COLUMNS, Some(ON_A_TERMINAL), format.format)?;
     for facts in catalogue(&session.config, &session.calendars()?).providers {
         let opened = sources.find(&facts.name).map(|(_, opened)| opened);
         rows.row(&row(&facts, opened, &notes, now))?;

@@ -6,6 +6,7 @@
 mod archive;
 mod bench_smoke;
 mod calendar;
+mod commands;
 mod config;
 mod connect;
 mod day_alpaca;
