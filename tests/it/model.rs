@@ -70,6 +70,23 @@ fn under_cursor(model: &mut Model) -> InstrumentId {
     }
 }
 
+/// What nobody sees is not done, but for leaving.
+#[test]
+fn on_a_screen_without_room_only_quitting_is_heard() {
+    let mut model = model(idle(), LARGE);
+    let before = text(&model);
+    update(&mut model, Msg::Resize(20, 5));
+    for keys in ["d", "d enter", "z", "?", "a", "b"] {
+        assert_eq!(press(&mut model, keys), [], "{keys}");
+    }
+    update(&mut model, Msg::Paste("BTC-USD".to_owned()));
+    update(&mut model, Msg::Resize(LARGE.0, LARGE.1));
+    assert_eq!(text(&model), before);
+    update(&mut model, Msg::Resize(20, 5));
+    press(&mut model, "q");
+    assert!(model.quit);
+}
+
 #[test]
 fn esc_never_quits() {
     for keys in ["", "?", ":", "b", "e", "a", "d", "enter", "z", "/", "L", "4 enter", "q", "p"] {
