@@ -15,7 +15,7 @@ use crate::provider::protocol::Protocol;
 use crate::request::SourceKind;
 
 /// How much of a bad answer is kept.
-const EXCERPT: usize = 300;
+const EXCERPT: usize = 2_000;
 
 /// A provider describes itself.
 pub struct ProviderSpec {

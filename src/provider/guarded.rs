@@ -19,7 +19,13 @@ const ABLE: &str = "who offers an ability has it";
 
 impl Guarded {
     async fn told<T>(&self, asked: BoxFuture<'_, Result<T, ProviderError>>) -> Result<T, ProviderError> {
-        asked.await.map_err(|error| self.0.net().http.redact().error(error))
+        asked.await.map_err(|error| {
+            let error = self.0.net().http.redact().error(error);
+            if let ProviderError::Malformed { message, payload } = &error {
+                tracing::debug!(payload, "{message}");
+            }
+            error
+        })
     }
 }
 

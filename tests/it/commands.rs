@@ -149,6 +149,24 @@ async fn a_quote_asks_each_source_once_and_tells_what_each_said() {
     assert_eq!(desk.asked().len(), 2, "{:?}", desk.asked());
 }
 
+/// Of 250 a day, forty symbols are one request where the source takes them at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn symbols_of_one_source_are_asked_for_at_once() {
+    let row =
+        |symbol: &str| format!(r#"{{"symbol":"{symbol}","price":101.5,"previousClose":100,"timestamp":1795187040,"exchange":"NASDAQ"}}"#);
+    let rest = move |asked: &Asked| {
+        let known = asked.value("symbols").split(',').filter(|symbol| *symbol != "ZZZZ").map(row).collect::<Vec<_>>();
+        Answer::json(format!("[{}]", known.join(",")))
+    };
+    let desk = Desk::new(rest).await;
+    let said = desk.run("quote MSFT ZZZZ AAPL --format csv").await;
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let symbols: Vec<_> = said.out.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(symbols, ["MSFT", "AAPL"], "as they were typed");
+    assert!(said.talk.contains("ZZZZ: fmp told no price"), "{said:?}");
+    assert_eq!(desk.asked(), ["/batch-quote"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn adjusted_bars_are_as_if_the_split_had_been_before() {
     let desk = Desk::new(nothing).await;

@@ -26,8 +26,6 @@ const READ: Duration = Duration::from_secs(15);
 const WHOLE: Duration = Duration::from_secs(60);
 /// No honest answer is larger.
 const MAX_BODY: usize = 64 << 20;
-/// How much of a wrong answer is kept, before the keys are taken out of it.
-const PAYLOAD: usize = 8_000;
 
 /// The HTTP side of one provider.
 #[derive(Clone, Debug)]
@@ -274,17 +272,13 @@ fn refusal(call: &Call, status: StatusCode, headers: &HeaderMap, body: &[u8], no
 
 /// What begins like something else is not what was asked for.
 fn written_in(call: &Call, body: Vec<u8>) -> Result<Vec<u8>, ProviderError> {
+    let malformed = |what: &str| ProviderError::malformed(format!("{}: {what}", call.what), &body);
     match (body.iter().find(|byte| !byte.is_ascii_whitespace()), call.body) {
         (Some(b'{' | b'['), _) | (_, Body::Ignored) => Ok(body),
-        (None, _) => Err(malformed(call, "an empty body", &body)),
-        (Some(b'<'), Body::Json) => Err(malformed(call, "HTML instead of JSON", &body)),
-        (Some(b'<'), Body::Csv) => Err(malformed(call, "HTML instead of CSV", &body)),
-        (Some(_), Body::Json) => Err(malformed(call, "text instead of JSON", &body)),
+        (None, _) => Err(malformed("an empty body")),
+        (Some(b'<'), Body::Json) => Err(malformed("HTML instead of JSON")),
+        (Some(b'<'), Body::Csv) => Err(malformed("HTML instead of CSV")),
+        (Some(_), Body::Json) => Err(malformed("text instead of JSON")),
         (Some(_), Body::Csv) => Ok(body),
     }
-}
-
-fn malformed(call: &Call, what: &str, body: &[u8]) -> ProviderError {
-    let start = &body[..body.len().min(PAYLOAD)];
-    ProviderError::Malformed { message: format!("{}: {what}", call.what), payload: clean(&String::from_utf8_lossy(start)).into_owned() }
 }
