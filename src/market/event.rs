@@ -28,7 +28,10 @@ pub enum EventKind {
     Trade(Trade),
     Quote(Quote),
     Last(Last),
+    /// A bar that is over.
     Bar(SourceBar),
+    /// A minute so far, told of with each trade; it is over once a later one is told of.
+    Forming(SourceBar),
     /// The source is alive; `last_trade_id` shows a loss even in silence.
     Heartbeat {
         last_trade_id: Option<u64>,

@@ -157,16 +157,13 @@ impl Live {
             EventKind::Last(last) => lane.sample(calendars, facts, event, last),
             EventKind::Quote(quote) => lane.quote(facts, event, quote),
             EventKind::Bar(bar) => {
-                let (Some(over), is_news) = lane.over(bar, event.ts_recv) else { return Output::default() };
-                let own = source_bar(&over, lane.route.instrument, &facts.source);
-                let mut judged = judge.judge(own, &lane.route, event.ts_recv);
-                // Instead of one that is refused, ours is kept.
-                if let Ok(own) = &mut judged.bar
-                    && over.interval == Interval::OneMinute
-                {
-                    own.revision = lane.aggregator.told(over.open_time);
-                }
-                Output { seen: (is_news && judged.bar.is_ok()).then(|| lane.seen()), judged: Some(judged), ..Output::default() }
+                let judged = lane.own(judge, facts, bar, event.ts_recv);
+                let is_good = judged.as_ref().is_some_and(|judged| judged.bar.is_ok());
+                Output { seen: is_good.then(|| lane.seen()), judged, ..Output::default() }
+            }
+            EventKind::Forming(bar) => {
+                let over = lane.over(bar);
+                Output { judged: over.and_then(|over| lane.own(judge, facts, &over, event.ts_recv)), ..Output::default() }
             }
             EventKind::Heartbeat { last_trade_id } => lane.heartbeat(*last_trade_id, event.ts_event),
             EventKind::Correction { trade_id } => {
@@ -245,17 +242,28 @@ impl Lane {
         Hole { instrument: self.route.instrument, from, to: from + minute }
     }
 
-    /// The bar that this one shows to be over, and whether it is this one itself: what forms is told of with each trade, and kept back.
-    fn over(&mut self, bar: &SourceBar, now: Timestamp) -> (Option<SourceBar>, bool) {
-        let forms = bar.interval == Interval::OneMinute && now < bar.open_time + bar.interval.duration();
-        let before = self.forming.take_if(|before| before.open_time <= bar.open_time);
-        let over = if forms {
-            self.forming.get_or_insert_with(|| bar.clone());
-            before.filter(|before| before.open_time < bar.open_time)
-        } else {
-            Some(bar.clone())
-        };
-        (over.filter(|over| !self.aggregator.confirmed(over)), !forms)
+    /// The bar that this one shows to be over: the one before it, or itself where a later one is known.
+    fn over(&mut self, bar: &SourceBar) -> Option<SourceBar> {
+        if self.forming.as_ref().is_some_and(|forming| bar.open_time < forming.open_time) {
+            return Some(bar.clone());
+        }
+        self.forming.replace(bar.clone()).filter(|before| before.open_time < bar.open_time)
+    }
+
+    /// The source's own bar, judged; `None` where it says what ours says.
+    fn own(&mut self, judge: &mut Judge, facts: &FeedFacts, bar: &SourceBar, ts_recv: Timestamp) -> Option<Judged> {
+        let is_minute = bar.interval == Interval::OneMinute;
+        if is_minute && self.aggregator.confirmed(bar) {
+            return None;
+        }
+        let mut judged = judge.judge(source_bar(bar, self.route.instrument, &facts.source), &self.route, ts_recv);
+        // Instead of one that is refused, ours is kept.
+        if let Ok(own) = &mut judged.bar
+            && is_minute
+        {
+            own.revision = self.aggregator.told(bar.open_time);
+        }
+        Some(judged)
     }
 
     fn seen(&self) -> Seen {

@@ -106,7 +106,7 @@ impl InstrumentView {
                 self.halt.clone_from(reason);
                 false
             }
-            EventKind::Heartbeat { .. } | EventKind::Correction { .. } => false,
+            EventKind::Forming(_) | EventKind::Heartbeat { .. } | EventKind::Correction { .. } => false,
         };
         if known {
             self.source = Some(source.clone());

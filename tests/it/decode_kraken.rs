@@ -113,7 +113,7 @@ fn a_ticker_is_a_last_price_and_a_quote() {
 #[test]
 fn a_candle_is_the_minute_so_far() {
     let bar = minute("2026-11-20T15:04:00Z", [68_900.1, 68_930.0, 68_899.0, 68_923.7, 68_912.01], 12.5, 101);
-    check_events("candle.json", &[(RECEIVED, EventKind::Bar(bar))]);
+    check_events("candle.json", &[(RECEIVED, EventKind::Forming(bar))]);
     check("candle_five_minutes.json", &[]);
 }
 

@@ -228,7 +228,7 @@ fn candle(row: &Row<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeEr
         vwap: positive(row.vwap),
         n_trades: row.trades,
     };
-    Ok(vec![StreamItem::Event(MarketEvent { symbol, ts_event: ts_recv, ts_recv, kind: EventKind::Bar(bar) })])
+    Ok(vec![StreamItem::Event(MarketEvent { symbol, ts_event: ts_recv, ts_recv, kind: EventKind::Forming(bar) })])
 }
 
 /// No price has more places.
