@@ -20,7 +20,8 @@ use openbell::quality::{Coverage, CoverageState, Quarantined, Severity, Violatio
 use openbell::snapshot::{JobState, WriterView};
 use openbell::store::{
     Ack, ActionRow, BarQuery, Batch, Creation, Field, FundamentalRow, JobQuery, JobRecord, NameRow, Postgres, QuoteRow, RecordQuery,
-    RequestCount, Row, Sqlite, Store, StoreError, SymbolStatus, TABLES, TableSpec, TradeRow, ViolationRow, Writer, WriterEvent,
+    RequestCount, Row, Sqlite, Store, StoreError, StoreStatus, SymbolStatus, TABLES, TableSpec, TradeRow, ViolationRow, Writer,
+    WriterEvent,
 };
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -911,7 +912,10 @@ async fn the_story_on_postgres() {
     let (jobs, status) = (store.jobs(JobQuery::All).await.unwrap(), store.status().await.unwrap());
     drop(store);
     let again = postgres(&database.url(), Creation::Never).await;
-    assert_eq!((again.jobs(JobQuery::All).await.unwrap(), again.status().await.unwrap()), (jobs, status), "it is all there the next time");
+    let (jobs_then, status_then) = (again.jobs(JobQuery::All).await.unwrap(), again.status().await.unwrap());
+    // The server tidies up by itself: how much room its files take is its own affair.
+    let status_then = StoreStatus { size: status.size, ..status_then };
+    assert_eq!((jobs_then, status_then), (jobs, status), "it is all there the next time");
     println!("story told on postgres");
 }
 
