@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -510,11 +510,20 @@ pub struct Day {
 
 impl Day {
     pub async fn start<A: Fn(&Asked) -> Answer + Send + Sync + 'static>(scene: Scene<A>) -> Self {
-        Self::recorded(scene, &|_, _| Recorder::default()).await
+        Self::open(scene, &|_, _| Recorder::default(), None).await
     }
 
     /// The same, and what its source says is kept.
     pub async fn recorded<A: Fn(&Asked) -> Answer + Send + Sync + 'static>(scene: Scene<A>, keeps: Keeps<'_>) -> Self {
+        Self::open(scene, keeps, None).await
+    }
+
+    /// The same, beside others that use this folder: they tell each other there who holds the one connection of a key.
+    pub async fn beside<A: Fn(&Asked) -> Answer + Send + Sync + 'static>(scene: Scene<A>, places: &Path) -> Self {
+        Self::open(scene, &|_, _| Recorder::default(), Some(places.to_owned())).await
+    }
+
+    async fn open<A: Fn(&Asked) -> Answer + Send + Sync + 'static>(scene: Scene<A>, keeps: Keeps<'_>, places: Option<PathBuf>) -> Self {
         let log = Log::default();
         // Of this thread only: every task of the test runs here.
         let logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(log.clone()));
@@ -548,7 +557,7 @@ impl Day {
             log: LogRing::default(),
             symbols: scene.symbols.iter().map(|symbol| symbol.parse().unwrap()).collect(),
             simulated: false,
-            places: None,
+            places,
             duty: openbell::engine::Duty::Record,
         };
         let (engine, handle) = Engine::start(setup).await.unwrap();

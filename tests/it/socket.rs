@@ -38,6 +38,25 @@ fn polygon_trade(id: u64, time: &str, price: &str) -> String {
     format!(r#"[{{"ev":"T","sym":"AAPL","i":"{id}","x":4,"p":{price},"s":100,"t":{at},"q":{id},"z":3}}]"#)
 }
 
+/// With one connection a key, the second program would throw the first one out, and the first the second.
+#[tokio::test]
+async fn the_one_connection_of_a_key_is_left_to_whoever_holds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Day::beside(scene("finnhub", &["AAPL"], MUTE), folder.path()).await;
+    first.line(0, 1).await;
+    let second = Day::beside(scene("finnhub", &["AAPL"], MUTE), folder.path()).await;
+    let feed = second.state(seconds(5), FeedState::Dead).await;
+    let told = format!("another openbell on this machine (pid {}) holds the one connection of this key", std::process::id());
+    assert_eq!(feed.error.as_deref(), Some(told.as_str()));
+    second.pass(seconds(45)).await;
+    assert_eq!(second.stream.count(), 0, "nothing is opened");
+    first.stop().await;
+    let opened = |day: &Day| (day.stream.count() > 0).then_some(());
+    second.until(seconds(60), "its turn", opened).await;
+    second.line(0, 1).await;
+    second.stop().await;
+}
+
 #[tokio::test]
 async fn a_source_that_greets_is_waited_for_before_the_login_and_after_it() {
     let day = Day::start(scene("polygon", &["AAPL"], MUTE)).await;
