@@ -111,3 +111,19 @@ impl DecodeError {
         Self { message: message.into() }
     }
 }
+
+/// What the messages of a frame come to. One that makes no sense does not cost the others, which may be hundreds; where all are so, the
+/// first of them says why.
+pub(crate) fn gather<I, T: IntoIterator<Item = I>>(found: impl IntoIterator<Item = Result<T, DecodeError>>) -> Result<Vec<I>, DecodeError> {
+    let (mut items, mut wrong) = (Vec::new(), None);
+    for one in found {
+        match one {
+            Ok(found) => items.extend(found),
+            Err(error) => wrong = wrong.or(Some(error)),
+        }
+    }
+    match wrong {
+        Some(error) if items.is_empty() => Err(error),
+        Some(_) | None => Ok(items),
+    }
+}

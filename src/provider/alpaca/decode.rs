@@ -11,29 +11,17 @@ use crate::provider::alpaca::choice::Channel;
 use crate::provider::alpaca::condition::moves;
 use crate::provider::alpaca::fault::fault;
 use crate::provider::alpaca::wire::{self, instant};
-use crate::provider::protocol::{DecodeError, StreamItem};
+use crate::provider::protocol::{DecodeError, StreamItem, gather};
 use crate::provider::wire::{Text, amount, positive, said};
 
 /// Of whom, when, and what.
 type Told = (Arc<str>, Timestamp, EventKind);
 
-/// Decodes one frame, which is a list of messages of any kinds; `channels` are those that were asked for. One message that makes no
-/// sense does not cost the others, which may be hundreds.
+/// Decodes one frame, which is a list of messages of any kinds; `channels` are those that were asked for.
 pub fn decode(frame: &[u8], channels: &[Channel], ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
     let messages: Vec<&RawValue> = serde_json::from_slice(frame)
         .map_err(|error| DecodeError::new(format!("an alpaca frame is not the list it should be, at column {}", error.column())))?;
-    let mut items = Vec::with_capacity(messages.len());
-    let mut wrong = None;
-    for message in messages {
-        match item(message.get(), channels, ts_recv) {
-            Ok(item) => items.extend(item),
-            Err(error) => wrong = wrong.or(Some(error)),
-        }
-    }
-    match wrong {
-        Some(error) if items.is_empty() => Err(error),
-        Some(_) | None => Ok(items),
-    }
+    gather(messages.into_iter().map(|message| item(message.get(), channels, ts_recv)))
 }
 
 /// One message. New kinds appear without notice: they mean nothing, as do the price bands (`l`), the imbalances (`i`), and the day's

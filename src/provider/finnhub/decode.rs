@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::market::{EventKind, Last, MarketEvent, Timestamp};
 use crate::provider::contract::ProviderError;
-use crate::provider::protocol::{DecodeError, StreamItem};
+use crate::provider::protocol::{DecodeError, StreamItem, gather};
 use crate::provider::wire::{Text, words};
 
 /// Any message of the socket, with the members that are used: "Trades - Last Price Updates", <https://finnhub.io/docs/api>.
@@ -89,17 +89,7 @@ fn trades(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, 
     let mut rows: Vec<&Row<'_>> = rows.iter().filter(|row| row.is_last_price()).collect();
     // A sample that is older than one before it is not taken.
     rows.sort_by_key(|row| row.time);
-    let (mut items, mut wrong) = (Vec::with_capacity(rows.len()), None);
-    for row in rows {
-        match trade(row, ts_recv) {
-            Ok(event) => items.push(StreamItem::Event(event)),
-            Err(error) => wrong = wrong.or(Some(error)),
-        }
-    }
-    match wrong {
-        Some(error) if items.is_empty() => Err(error),
-        _ => Ok(items),
-    }
+    gather(rows.into_iter().map(|row| trade(row, ts_recv).map(|event| [StreamItem::Event(event)])))
 }
 
 /// A sample of the market: see `SPEC` for why it is no trade. An old one that is told late keeps its time.

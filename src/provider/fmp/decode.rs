@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::market::{EventKind, Last, MarketEvent, Quote, Timestamp};
 use crate::provider::contract::ProviderError;
 use crate::provider::fmp::fault::{WORDS, kept, meant};
-use crate::provider::protocol::{DecodeError, StreamItem};
+use crate::provider::protocol::{DecodeError, StreamItem, gather};
 use crate::provider::wire::{Figure, Text, Written, amount, instant, number, positive};
 
 /// How long the one connection of a key is left to whoever has it.
@@ -84,7 +84,7 @@ struct Answer<'a> {
 pub fn decode(frame: &[u8], ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
     match frame.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{') => one(&read(frame)?, ts_recv),
-        Some(b'[') => many(&read::<Vec<Message<'_>>>(frame)?, ts_recv),
+        Some(b'[') => gather(read::<Vec<Message<'_>>>(frame)?.iter().map(|message| one(message, ts_recv))),
         Some(_) | None => plain(frame, ts_recv),
     }
 }
@@ -108,21 +108,6 @@ pub(crate) fn snapshot(message: &Message<'_>, ts_recv: Timestamp) -> Result<Mark
 fn read<'a, T: Deserialize<'a>>(frame: &'a [u8]) -> Result<T, DecodeError> {
     serde_json::from_slice(frame)
         .map_err(|error| DecodeError::new(format!("an fmp frame is not the JSON it should be, at column {}", error.column())))
-}
-
-/// What the messages come to. One that makes no sense does not cost the others.
-fn many(messages: &[Message<'_>], ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
-    let (mut found, mut wrong) = (Vec::new(), None);
-    for message in messages {
-        match one(message, ts_recv) {
-            Ok(items) => found.extend(items),
-            Err(error) => wrong = Some(error),
-        }
-    }
-    match wrong {
-        Some(error) if found.is_empty() => Err(error),
-        Some(_) | None => Ok(found),
-    }
 }
 
 /// A refusal may come as plain text.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::market::{EventKind, Interval, Last, MarketEvent, Side, SourceBar, Timestamp, Trade, TradeId, clean};
-use crate::provider::protocol::{DecodeError, StreamItem};
+use crate::provider::protocol::{DecodeError, StreamItem, gather};
 use crate::provider::wire::{Figure, Text, Written, amount, number, positive, quote, said, words};
 
 /// Any message of the socket, with the members that are used: "WebSocket API v2", <https://docs.kraken.com>.
@@ -105,8 +105,8 @@ pub fn decode(frame: &[u8], ts_recv: Timestamp) -> Result<Vec<StreamItem>, Decod
     };
     match message.channel.as_ref().map(Text::as_str) {
         Some("trade") => trades(&message, ts_recv),
-        Some("ticker") => Ok(each(message.rows()?.iter(), |row| ticker(row, ts_recv))?.into_iter().flatten().collect()),
-        Some("ohlc") => Ok(each(message.rows()?.iter(), |row| candle(row, ts_recv))?.into_iter().flatten().collect()),
+        Some("ticker") => gather(message.rows()?.iter().map(|row| ticker(row, ts_recv))),
+        Some("ohlc") => gather(message.rows()?.iter().map(|row| candle(row, ts_recv))),
         Some("heartbeat") => Ok(vec![heartbeat(ts_recv)]),
         Some("status") => Ok(status(message.rows()?)),
         Some(_) => Ok(Vec::new()),
@@ -123,28 +123,10 @@ fn unreadable(frame: &[u8], error: &serde_json::Error) -> Result<Vec<StreamItem>
     }
 }
 
-/// What the rows come to. One that makes no sense does not cost the others, which may be fifty.
-fn each<'r, 'a: 'r, T>(
-    rows: impl Iterator<Item = &'r Row<'a>>,
-    read: impl Fn(&Row<'a>) -> Result<T, DecodeError>,
-) -> Result<Vec<T>, DecodeError> {
-    let (mut found, mut wrong) = (Vec::new(), None);
-    for row in rows {
-        match read(row) {
-            Ok(item) => found.push(item),
-            Err(error) => wrong = wrong.or(Some(error)),
-        }
-    }
-    match wrong {
-        Some(error) if found.is_empty() => Err(error),
-        _ => Ok(found),
-    }
-}
-
 fn trades(message: &Message<'_>, ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
     let mut rows: Vec<&Row<'_>> = message.rows()?.iter().collect();
     rows.sort_by(|a, b| (a.symbol(), a.trade_id).cmp(&(b.symbol(), b.trade_id)));
-    let mut events = each(rows.into_iter(), |row| trade(row, ts_recv))?;
+    let mut events = gather(rows.into_iter().map(|row| trade(row, ts_recv).map(Some)))?;
     if message.kind.as_ref().is_some_and(|kind| kind.as_str() == "snapshot") {
         events = events.into_iter().map(start_of_ids).collect();
         // Ids start at the newest of the old trades.

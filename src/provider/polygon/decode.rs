@@ -12,7 +12,7 @@ use crate::provider::polygon::body::cleaned;
 use crate::provider::polygon::condition::moves;
 use crate::provider::polygon::raw::{Raw, codes, text, word};
 use crate::provider::polygon::spell::from_socket;
-use crate::provider::protocol::{DecodeError, StreamItem};
+use crate::provider::protocol::{DecodeError, StreamItem, gather};
 use crate::provider::wire::{amount, instant, number, positive};
 
 /// How long the key's one connection is left to whoever has it: two programs would throw each other out for ever.
@@ -102,17 +102,7 @@ type Found = Result<Vec<StreamItem>, DecodeError>;
 /// Decodes one frame, which is a list of mixed events. One that makes no sense does not cost the others; unknown ones are nothing.
 pub fn decode(frame: &[u8], ts_recv: Timestamp) -> Result<Vec<StreamItem>, DecodeError> {
     let rows: Vec<&RawValue> = serde_json::from_slice(frame).map_err(|error| unreadable(&error))?;
-    let (mut items, mut wrong) = (Vec::with_capacity(rows.len()), None);
-    for row in rows {
-        match read(row, ts_recv) {
-            Ok(found) => items.extend(found),
-            Err(error) => wrong = wrong.or(Some(error)),
-        }
-    }
-    match wrong {
-        Some(error) if items.is_empty() => Err(error),
-        _ => Ok(items),
-    }
+    gather(rows.into_iter().map(|row| read(row, ts_recv)))
 }
 
 /// Another program listens with the same key.
