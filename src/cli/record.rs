@@ -39,7 +39,8 @@ pub(crate) struct RecordingArgs {
 pub(crate) fn run(globals: &Globals, args: &RecordingArgs) -> Result<Done> {
     let session = Session::new(globals)?;
     let listens = |opened: &Opened| args.source.as_deref().is_none_or(|name| name == opened.spec.name);
-    if !open_providers(&session.config, &session.clock).iter().any(listens) {
+    let listened: Vec<_> = open_providers(&session.config, &session.clock).into_iter().filter(listens).collect();
+    if listened.is_empty() {
         let named = args.source.as_deref().map_or_else(|| "every source".to_owned(), |name| format!("the source '{name}'"));
         return Err(Usage(format!("{named} is unknown, turned off or without its key: 'openbell providers' lists them")).into());
     }
@@ -49,8 +50,7 @@ pub(crate) fn run(globals: &Globals, args: &RecordingArgs) -> Result<Done> {
     let (log, _sink) = session.start_log(&session.clock)?;
     block_on(async {
         let store = open_store(&session).await?;
-        let providers = open_providers(&session.config, &session.clock).into_iter().filter(listens).collect();
-        check_heard(&*store, &session, &Sources::new(providers, &session.config)).await?;
+        check_heard(&*store, &session, &Sources::new(listened, &session.config)).await?;
         let mut recording = Recording::create(&args.out, session.clock.now()).map_err(|error| refused(&args.out, error))?;
         let keeps = |spec: &'static ProviderSpec, redact| recording.recorder(spec.name, redact);
         let mut providers = open_providers_with(&session.config, &session.clock, &keeps);

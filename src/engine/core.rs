@@ -153,12 +153,11 @@ impl Core {
 
     /// A stretch in which a feed could not be heard is a hole until somebody fills it.
     fn deaf(&mut self, feed: usize, from: Timestamp, to: Timestamp) {
-        let is_first = from == Timestamp::MIN;
         // What a source that is late by agreement did not say then was made before.
         let agreed = self.live.agreed(feed);
         let (from, to) = (from - agreed, to - agreed);
         self.live.was_deaf(feed, from, to);
-        if is_first {
+        if from == Timestamp::MIN {
             return;
         }
         // What was not asked for was not missed, nor what is not traded.
